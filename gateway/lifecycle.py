@@ -1,6 +1,6 @@
 """Every status and every allowed move of what travels the road.
 
-One table a thing. `move` is the only way to a new status: a move that is not in the table is a defect of ours and raises.
+One table a thing. `move` is the only way to a new status: a move that is not in the table is a defect of ours.
 The diagrams in docs/lifecycle.md are drawn from these tables (tests/test_lifecycle.py keeps them up to date).
 """
 
@@ -42,7 +42,7 @@ class DocumentStatus(StrEnum):
     DONE = "done"  # its business fact is recorded and what is owed because of it is stored
 
     COMPOSED = "composed"  # canonical stored, waits for its map
-    REFUSED_BY_US = "refused-by-us"  # what we would send breaks the partner's own guide
+    REFUSED_BY_US = "refused-by-us"  # our map cannot write it, or it breaks the partner's own guide
     READY = "ready"  # its text is final, waits for its envelope
     WRAPPED = "wrapped"  # in an envelope that is owed to the partner
     SENT = "sent"  # left the house, no answer is expected
@@ -100,7 +100,7 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.DONE, O.RUN_AGAIN): S.VALID,
     (S.COMPOSED, O.TRANSLATED): S.READY,
     (S.COMPOSED, O.REJECTED): S.REFUSED_BY_US,
-    (S.COMPOSED, O.NOT_TRANSLATED): S.STUCK,
+    (S.COMPOSED, O.NOT_TRANSLATED): S.REFUSED_BY_US,
     (S.REFUSED_BY_US, O.RUN_AGAIN): S.COMPOSED,
     (S.READY, O.WRAPPED): S.WRAPPED,
     (S.WRAPPED, O.DELIVERED): S.SENT,

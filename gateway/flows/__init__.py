@@ -1,0 +1,3 @@
+"""What must happen next to an order: pure process managers over stored events."""
+
+from __future__ import annotations

@@ -1,0 +1,37 @@
+"""What a flow may ask for. Every command is stored as something owed; none is executed inside a flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation of an internal system, stored as a Delivery with its own idempotency key."""
+
+    name: str  # unique within the flow; asked once in its life
+    system: str
+    operation: str  # of gateway.systems: submit_order, update_order, ...
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """A document to the partner, made from the order and a fact, stored as an outbound document."""
+
+    name: str
+    kind: str  # canonical kind: order-response, shipment, invoice
+    fact: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question for a person, stored as a work item."""
+
+    name: str
+    code: str  # entry in the catalogue of situations
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Command = Call | Compose | Ask

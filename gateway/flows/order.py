@@ -1,0 +1,166 @@
+"""The order flow: from the partner's order to our answer, ship notice and invoice.
+
+Theory of operation. The state holds facts, and the names of the commands already given. `evolve` adds a fact; `decide`
+derives every command the facts allow and leaves out those given before. Nothing depends on the order in which facts become
+known: a shipment that is reported before the acceptance simply allows no ship notice yet. Rules a reviewer can hold this
+file to:
+
+  * evolve is idempotent: the same event twice gives the same state.
+  * any permutation of the same facts gives the same state and the same commands; only where two facts contradict each
+    other (accepted and rejected, refused and submitted) the first known counts (tests/flows/test_order.py).
+  * a status never moves backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.flows.commands import Ask, Call, Command, Compose
+
+KIND = "order"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands, derived from its facts."""
+
+    UNKNOWN = "unknown"  # something spoke of it, the order itself has not come
+    RECEIVED = "received"
+    SUBMITTED = "submitted"  # an internal system has it and gave it a number
+    REFUSED = "refused"  # an internal system refuses it; a person decides
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    PARTLY_SHIPPED = "partly-shipped"
+    SHIPPED = "shipped"
+    INVOICED = "invoiced"
+
+
+class OrderState(BaseModel):
+    """The facts of one order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order: dict[str, Any] | None = None  # document_id, order_number, lines {line number: quantity}
+    ids: dict[str, str] = Field(default_factory=dict)  # system -> its number for this order
+    accepted: dict[str, Any] | None = None
+    rejected: dict[str, Any] | None = None
+    refusals: dict[str, dict[str, Any]] = Field(default_factory=dict)  # system -> its latest refusal
+    shipments: dict[str, dict[str, Any]] = Field(default_factory=dict)  # shipment number -> fact
+    invoices: dict[str, dict[str, Any]] = Field(default_factory=dict)  # invoice number -> fact
+    given: tuple[str, ...] = ()  # names of the commands already given
+
+    @property
+    def status(self) -> OrderStatus:
+        if self.order is None:
+            return OrderStatus.UNKNOWN
+        if self.rejected is not None:
+            return OrderStatus.REJECTED
+        if self.accepted is not None:
+            if self.invoices and self.shipments:
+                return OrderStatus.INVOICED
+            if self.shipments:
+                return OrderStatus.PARTLY_SHIPPED if self.open_lines() else OrderStatus.SHIPPED
+            return OrderStatus.ACCEPTED
+        if self.refusals:
+            return OrderStatus.REFUSED
+        return OrderStatus.SUBMITTED if self.ids else OrderStatus.RECEIVED
+
+    def open_lines(self) -> dict[str, Decimal]:
+        """Line number -> quantity not shipped yet, for lines whose quantity is known."""
+        ordered: dict[str, Any] = (self.order or {}).get("lines", {})
+        left = {number: Decimal(quantity) for number, quantity in ordered.items()}
+        for shipment in self.shipments.values():
+            for number, quantity in shipment.get("lines", {}).items():
+                if number in left:
+                    left[number] -= Decimal(quantity)
+        return {number: quantity for number, quantity in left.items() if quantity > 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the agreements of this partner want, looked up before the flow is asked."""
+
+    submit_to: tuple[str, ...] = ()  # systems that must take the order; empty = somebody accepts it through the API
+    inform: tuple[str, ...] = ()  # systems that are told every change
+    answers: frozenset[str] = field(default_factory=frozenset)  # canonical kinds the partner takes from us
+
+
+def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
+    """The state after one more fact; events that are none of this flow's business change nothing."""
+    match event:
+        case "order.received" if state.order is None:
+            return state.model_copy(update={"order": data})
+        case "order.submitted":
+            refusals = {system: why for system, why in state.refusals.items() if system != data["system"]}
+            return state.model_copy(
+                update={"ids": {**state.ids, data["system"]: data["ref"]}, "refusals": dict(sorted(refusals.items()))}
+            )
+        case "order.refused" if data["system"] not in state.ids:
+            return state.model_copy(update={"refusals": {**state.refusals, data["system"]: data}})
+        case "order.accepted" if state.rejected is None and state.accepted is None:
+            return state.model_copy(update={"accepted": data})
+        case "order.rejected" if state.accepted is None and state.rejected is None:
+            return state.model_copy(update={"rejected": data})
+        case "shipment.confirmed" if data["number"] not in state.shipments:
+            return state.model_copy(update={"shipments": _with(state.shipments, data)})
+        case "invoice.issued" if data["number"] not in state.invoices:
+            return state.model_copy(update={"invoices": _with(state.invoices, data)})
+    return state
+
+
+def _with(facts: dict[str, dict[str, Any]], data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return dict(sorted({**facts, data["number"]: data}.items()))
+
+
+def decide(state: OrderState, policy: Policy) -> list[Command]:
+    """Every command the facts allow that was not given before."""
+    return [command for command in _allowed(state, policy) if command.name not in state.given]
+
+
+def given(state: OrderState, commands: Iterable[Command]) -> OrderState:
+    """The state once these commands are stored."""
+    return state.model_copy(update={"given": tuple(sorted({*state.given, *(c.name for c in commands)}))})
+
+
+def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
+    if state.order is None:
+        return
+    for system in policy.submit_to:
+        yield Call(f"submit:{system}", system, "submit_order", {"document_id": state.order["document_id"]})
+    for system in policy.inform:
+        yield Call(f"inform:{system}:received", system, "update_order", {"status": OrderStatus.RECEIVED})
+    if state.status is OrderStatus.REFUSED:
+        for system, refusal in state.refusals.items():
+            yield Ask(f"refused:{system}:{refusal.get('message', '')}", "order-refused-by-system", refusal)
+    if state.rejected is not None:
+        yield from _tell(policy, OrderStatus.REJECTED, "", state.rejected)
+        if "order-response" in policy.answers:
+            yield Compose("answer", "order-response", {**state.rejected, "decision": "reject"})
+        if state.shipments:
+            yield Ask("shipped-though-rejected", "shipment-for-rejected-order", {"shipments": [*state.shipments]})
+        return
+    if state.accepted is None:
+        return
+    yield from _tell(policy, OrderStatus.ACCEPTED, "", state.accepted)
+    if "order-response" in policy.answers:
+        yield Compose("answer", "order-response", {**state.accepted, "decision": "accept"})
+    for number, shipment in state.shipments.items():
+        yield from _tell(policy, OrderStatus.SHIPPED, number, shipment)
+        if "shipment" in policy.answers:
+            yield Compose(f"ship-notice:{number}", "shipment", shipment)
+    # Retailers match the invoice to the ship notice: it goes after the first one (STYLE.md's order of documents).
+    for number, invoice in state.invoices.items() if state.shipments else ():
+        yield from _tell(policy, OrderStatus.INVOICED, number, invoice)
+        if "invoice" in policy.answers:
+            yield Compose(f"invoice:{number}", "invoice", invoice)
+
+
+def _tell(policy: Policy, status: OrderStatus, number: str, fact: dict[str, Any]) -> Iterable[Command]:
+    for system in policy.inform:
+        name = f"inform:{system}:{status}" + (f":{number}" if number else "")
+        yield Call(name, system, "update_order", {"status": status, **fact})

@@ -1,0 +1,116 @@
+"""The order flow, tested with values alone."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from gateway.flows import order
+from gateway.flows.commands import Ask, Call, Command, Compose
+from gateway.flows.order import OrderState, OrderStatus, Policy
+
+POLICY = Policy(("erp",), ("crm",), frozenset({"order-response", "shipment", "invoice"}))
+RECEIVED = ("order.received", {"document_id": 7, "order_number": "PO1", "lines": {"1": "24", "2": "6"}})
+SUBMITTED = ("order.submitted", {"system": "erp", "ref": "S-100"})
+ACCEPTED = ("order.accepted", {"system": "erp"})
+SHIPPED_PART = ("shipment.confirmed", {"number": "SH1", "lines": {"1": "18"}})
+SHIPPED_REST = ("shipment.confirmed", {"number": "SH2", "lines": {"1": "6", "2": "6"}})
+INVOICED = ("invoice.issued", {"number": "INV1"})
+STORY = [RECEIVED, SUBMITTED, ACCEPTED, SHIPPED_PART, SHIPPED_REST, INVOICED]
+
+Fact = tuple[str, dict[str, Any]]
+
+
+def run(facts: list[Fact], policy: Policy = POLICY) -> tuple[OrderState, list[Command]]:
+    state, commands = OrderState(), []
+    for event, data in facts:
+        state = order.evolve(state, event, data)
+        new = order.decide(state, policy)
+        commands += new
+        state = order.given(state, new)
+    return state, commands
+
+
+def names(commands: list[Command]) -> list[str]:
+    return [command.name for command in commands]
+
+
+def test_the_story_in_its_natural_order() -> None:
+    state, commands = run(STORY)
+    assert state.status is OrderStatus.INVOICED
+    assert names(commands) == [
+        "submit:erp",
+        "inform:crm:received",
+        "inform:crm:accepted",
+        "answer",
+        "inform:crm:shipped:SH1",
+        "ship-notice:SH1",
+        "inform:crm:shipped:SH2",
+        "ship-notice:SH2",
+        "inform:crm:invoiced:INV1",
+        "invoice:INV1",
+    ]
+
+
+def test_any_permutation_of_the_facts_ends_the_same() -> None:
+    state, commands = run(STORY)
+    for facts in permutations(STORY):
+        other, others = run(list(facts))
+        assert other == state
+        assert sorted(names(others)) == sorted(names(commands))
+
+
+@drawn(st.lists(st.sampled_from(STORY), max_size=12))
+def test_a_fact_told_twice_changes_nothing(facts: list[Fact]) -> None:
+    once: list[Fact] = []
+    for fact in facts:
+        if fact not in once:
+            once.append(fact)
+    assert run(facts) == run(once)
+
+
+def test_a_shipment_before_the_acceptance_waits() -> None:
+    _, commands = run([RECEIVED, SHIPPED_PART])
+    assert not [c for c in commands if isinstance(c, Compose)]
+
+
+def test_nothing_is_owed_for_an_order_we_never_saw() -> None:
+    state, commands = run([ACCEPTED, SHIPPED_PART])
+    assert (state.status, commands) == (OrderStatus.UNKNOWN, [])
+
+
+def test_a_part_shipment_leaves_the_rest_open() -> None:
+    state, _ = run(STORY[:4])
+    assert state.status is OrderStatus.PARTLY_SHIPPED
+    assert {line: str(left) for line, left in state.open_lines().items()} == {"1": "6", "2": "6"}
+
+
+def test_a_refusal_asks_a_person_and_a_later_submission_settles_it() -> None:
+    refusal = ("order.refused", {"system": "erp", "message": "customer is blocked"})
+    state, commands = run([RECEIVED, refusal])
+    assert state.status is OrderStatus.REFUSED
+    assert [c for c in commands if isinstance(c, Ask)][0].code == "order-refused-by-system"
+    state, _ = run([RECEIVED, refusal, SUBMITTED])
+    assert state.status is OrderStatus.SUBMITTED
+
+
+def test_a_rejection_is_answered_and_its_shipment_is_asked_about() -> None:
+    state, commands = run([RECEIVED, ("order.rejected", {"reason": "discontinued"}), SHIPPED_PART])
+    assert state.status is OrderStatus.REJECTED
+    answer = next(c for c in commands if isinstance(c, Compose))
+    assert answer.fact["decision"] == "reject"
+    assert "shipped-though-rejected" in names(commands)
+
+
+def test_a_partner_who_takes_no_answer_gets_none() -> None:
+    _, commands = run(STORY, Policy(("erp",)))
+    assert all(isinstance(c, Call) and c.operation == "submit_order" for c in commands)
+
+
+@pytest.mark.parametrize("event", ["inventory.adjusted", "document.confirmed"])
+def test_events_of_other_flows_change_nothing(event: str) -> None:
+    assert order.evolve(OrderState(), event, {}) == OrderState()
