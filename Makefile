@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow check lock clean
+.PHONY: demo test test-slow lint check lock clean
 
 # Debian's python3 has venv but not ensurepip: the venv is made without pip and filled by the pip outside it.
 $(READY): requirements.lock pyproject.toml
@@ -22,13 +22,14 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/pytest -n 2 -m slow
 
-check: $(READY)
+lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gateway check
-	$(MAKE) test
+
+check: lint test
 
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --extra test --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --upgrade --output-file requirements.lock pyproject.toml

@@ -1,9 +1,9 @@
 """The order flow: from the partner's order to our answer, ship notice and invoice.
 
 Theory of operation. The state holds facts, and the names of the commands already given. `evolve` adds a fact; `decide`
-derives every command the facts allow and leaves out those given before. Nothing depends on the order in which facts become
-known: a shipment that is reported before the acceptance simply allows no ship notice yet. Rules a reviewer can hold this
-file to:
+derives every command the facts allow and leaves out those given before. Nothing depends on the order in which facts
+become known: a shipment that is reported before the acceptance simply allows no ship notice yet. Rules a reviewer can
+hold this file to:
 
   * evolve is idempotent: the same event twice gives the same state.
   * any permutation of the same facts gives the same state and the same commands; only where two facts contradict each

@@ -93,7 +93,7 @@ def test_a_refusal_asks_a_person_and_a_later_submission_settles_it() -> None:
     refusal = ("order.refused", {"system": "erp", "message": "customer is blocked"})
     state, commands = run([RECEIVED, refusal])
     assert state.status is OrderStatus.REFUSED
-    assert [c for c in commands if isinstance(c, Ask)][0].code == "order-refused-by-system"
+    assert next(c for c in commands if isinstance(c, Ask)).code == "order-refused-by-system"
     state, _ = run([RECEIVED, refusal, SUBMITTED])
     assert state.status is OrderStatus.SUBMITTED
 

@@ -1,0 +1,178 @@
+"""Every way the road can stop for a person, in plain words (the desk's form: what, where, why, who, what to do).
+
+The words are format strings over the data of the work item. Values come from partners: they are cut to one line and to a
+sane length before they stand in a sentence, and nothing else is ever done with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One kind of stop."""
+
+    category: str  # source data, orchestration, partner delay, platform (CHECKLIST E12)
+    title: str  # one sentence: what is wrong
+    why: str  # what is lost if nobody acts
+    who: str  # who mends it
+    what_to_do: str
+
+
+LONGEST = 120  # characters of a partner's value in a sentence; the whole value stays in the document
+
+
+def spoken(value: Any) -> str:
+    """A value fit to stand in a sentence: printable, one line, not endless."""
+    text = "".join(c if c.isprintable() else " " for c in str(value)).strip()
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "(not known)"
+
+
+def say(sentence: str, data: Mapping[str, Any]) -> str:
+    """The sentence with its values; a value nobody knows is said to be not known."""
+    return sentence.format_map(_Words({key: spoken(value) for key, value in data.items()}))
+
+
+SITUATIONS: dict[str, Situation] = {
+    "file-unreadable": Situation(
+        "source data",
+        "We could not read what {partner} sent: {reason}.",
+        "Nothing of it was used; whatever they meant to send has not happened here.",
+        "{partner}",
+        "Look at the first bytes, then ask for the file again, or run it again once the cause is mended.",
+    ),
+    "interchange-cut-off": Situation(
+        "source data",
+        "This file was cut off: it ends inside interchange {control_number}.",
+        "Nothing of this interchange was used; complete ones before it were.",
+        "{partner}",
+        "Ask for the file again; there is nothing to undo.",
+    ),
+    "interchange-rejected": Situation(
+        "source data",
+        "Interchange {control_number} of {partner} has an envelope we cannot use: {reason}.",
+        "Nothing of it was used.",
+        "{partner}",
+        "Send them the message; when they send it again it goes on by itself.",
+    ),
+    "sender-not-allowed": Situation(
+        "source data",
+        'The sender "{sender}" is not allowed on connection {connection}.',
+        "Interchange {control_number} was set aside unread.",
+        "Our engineer, or they used the wrong id",
+        "Attach the sender to a partner of this connection and run it again, or set it aside for good. {closest}",
+    ),
+    "no-agreement": Situation(
+        "source data",
+        "{partner} sent a {set_id}, and no agreement says what to do with it.",
+        "The documents of this group were set aside.",
+        "Our engineer",
+        "Add an agreement for {set_id} in this direction and run it again. {closest}",
+    ),
+    "wrong-lane": Situation(
+        "source data",
+        "A {usage} interchange came over a {lane} connection.",
+        "Nothing of it reached the ERP, the CRM or a warehouse.",
+        "{partner}",
+        "Move it to the lane they meant, or ask what they meant.",
+    ),
+    "control-number-reused": Situation(
+        "source data",
+        "Interchange number {control_number} came again with other content.",
+        "If both are used, something may be shipped or billed twice; if the second is dropped, an order may be lost.",
+        "{partner}",
+        "Compare the two, then run the second one, or set it aside.",
+    ),
+    "business-key-reused": Situation(
+        "source data",
+        "The same {kind} number came again with other content: {business_key}.",
+        "If both are used, we ship or bill twice.",
+        "The partner's buyer",
+        "Compare, then keep the first, or run the second as one of its own.",
+    ),
+    "document-rejected": Situation(
+        "source data",
+        "{kind_word} {control_number} of {partner} was refused: {finding}",
+        "They were told by acknowledgement; what they asked for has not happened.",
+        "{partner}",
+        "Copy the message to their EDI desk; a corrected document goes on by itself.",
+    ),
+    "map-failed": Situation(
+        "orchestration",
+        "Our map {map} could not carry {kind_word} {control_number} of {partner}: {reason}.",
+        "The document was accepted and waits; nothing was passed on.",
+        "Our engineer",
+        "Mend the map or the code table, publish it, and run the document again.",
+    ),
+    "cannot-write": Situation(
+        "orchestration",
+        "We cannot write the {kind} for {partner}: {reason}.",
+        "The partner does not hear of it until it is sent.",
+        "Our engineer",
+        "Mend the map, the agreement or the data, and run it again.",
+    ),
+    "order-refused-by-system": Situation(
+        "source data",
+        "{system} refuses order {business_key}: {message}.",
+        "The order waits and may miss its ship date.",
+        "Your order desk",
+        "Mend the cause and send it again, or reject the order to the partner.",
+    ),
+    "shipment-for-rejected-order": Situation(
+        "orchestration",
+        "A shipment was reported for order {business_key}, which we rejected.",
+        "The partner expects no goods and would refuse them.",
+        "Your warehouse desk",
+        "Stop the shipment, or accept the order after all.",
+    ),
+    "answer-overdue": Situation(
+        "partner delay",
+        "{partner} has not confirmed our {kind} {business_key}.",
+        "They may treat it as never sent.",
+        "{partner}'s EDI desk; you can send it again",
+        "Preview a resend, or ask them.",
+    ),
+    "answer-refused": Situation(
+        "source data",
+        "{partner} refused our {kind} {business_key}: {reason}.",
+        "For them it does not exist.",
+        "Our engineer",
+        "Mend the map or the data, run it again with a new number.",
+    ),
+    "answer-unmatched": Situation(
+        "source data",
+        "{partner} answered a group we never sent: {functional_id} {control_number}.",
+        "Nothing was changed by it.",
+        "{partner}'s EDI desk or our engineer",
+        "Compare with the groups we sent around that time, or ask them. {closest}",
+    ),
+    "delivery-gave-up": Situation(
+        "platform",
+        "{target} has not taken delivery L-{delivery} ({what}) in {attempts} tries: {reason}.",
+        "Whatever comes after it for the same {key_word} waits behind it.",
+        "Whoever runs {target}",
+        "Mend the cause and send the same bytes again, or skip it.",
+    ),
+    "delivery-rejected": Situation(
+        "source data",
+        "{target} refused delivery L-{delivery} ({what}): {reason}.",
+        "It was not taken, and will not be sent again by itself.",
+        "Your order desk",
+        "Mend the data or the settings, then send it again, or skip it.",
+    ),
+    "our-fault": Situation(
+        "platform",
+        "Stage {stage} failed on {subject}: a defect of ours.",
+        "This one waits; everything else goes on.",
+        "The gateway's maintainers",
+        "Run it again after an upgrade; the log has the details under {subject}.",
+    ),
+}
