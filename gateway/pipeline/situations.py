@@ -1,6 +1,6 @@
 """Every way the road can stop for a person, in plain words (the desk's form: what, where, why, who, what to do).
 
-The words are format strings over the data of the work item. Values come from partners: they are cut to one line and to a
+The words are format strings over the data of the work item. Values come from partners: they are cut to one line and a
 sane length before they stand in a sentence, and nothing else is ever done with them.
 """
 
