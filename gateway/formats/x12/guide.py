@@ -1,0 +1,305 @@
+"""Guides: what a set of one release may hold, read from data files.
+
+A guide has to be ready within 50 ms although a release's dictionaries name hundreds of segments and thousands of codes,
+so the files are read line by line, one entry a line, and only the entries a set uses are parsed. They are valid YAML as
+well; `gateway check` reads them that way.
+
+    elements.yaml   "353": ID 2 2 | transaction set purpose | 00 01 04       type min max | our words | codes (none: open)
+    segments.yaml   BEG: M353 M92 M324 O328 M373 | beginning of order | P0304       uses | our words | syntax notes
+                    a use is M, O or X and an element number or composite id, "*n" repeats; composites stand here too
+    850.yaml        set, release, functional_id, name; structure: "- REF O >1" or "- loop N9 O 1000:" with its children
+                    two columns deeper; hl: which level may stand under which
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from gateway.formats.finding import Finding, Severity
+from gateway.formats.x12.model import (
+    UNBOUNDED,
+    CompositeDef,
+    ElementDef,
+    ElementUse,
+    LoopUse,
+    Requirement,
+    SegmentDef,
+    SegmentUse,
+)
+
+__all__ = [
+    "UNBOUNDED",
+    "CompositeDef",
+    "Dictionary",
+    "ElementDef",
+    "ElementUse",
+    "Guide",
+    "GuideFault",
+    "Guides",
+    "LoopUse",
+    "SegmentDef",
+    "SegmentUse",
+]
+
+_REQUIREMENTS: dict[str, Requirement] = {"M": "M", "O": "O", "X": "X"}
+
+
+class GuideFault(ValueError):
+    """A guide file says something we cannot use."""
+
+
+def _entries(text: str) -> dict[str, str]:
+    """The "key: rest" lines of a dictionary file, unparsed."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        key, colon, rest = line.partition(": ")
+        if colon and not line.startswith(("#", " ")):
+            found[key.strip("\"'")] = rest
+    return found
+
+
+def _fields(rest: str) -> list[str]:
+    """The three columns of an entry; a line that YAML needs quoted may be quoted."""
+    rest = rest.strip()
+    if rest[:1] in "\"'" and rest[-1:] == rest[:1]:
+        rest = rest[1:-1]
+    columns = [column.strip() for column in rest.split("|")]
+    return columns + [""] * (3 - len(columns))
+
+
+class Dictionary:
+    """The elements, composites and segments of one release, parsed when first asked for."""
+
+    def __init__(self, elements: str, segments: str, release: str) -> None:
+        self.release = release
+        self.element_lines = _entries(elements)
+        self.segment_lines = _entries(segments)
+        self._elements: dict[str, ElementDef] = {}
+        self._composites: dict[str, CompositeDef] = {}
+        self._segments: dict[str, SegmentDef] = {}
+
+    def element(self, number: str) -> ElementDef:
+        """A simple element by its number."""
+        found = self._elements.get(number)
+        if found is None:
+            line = self.element_lines.get(number)
+            if line is None:
+                raise GuideFault(f"element {number} is not in {self.release}/elements.yaml")
+            shape, name, codes = _fields(line)
+            try:
+                kind, low, high = shape.split()
+                found = ElementDef(number, name, kind, int(low), int(high), frozenset(codes.split()) or None)
+            except ValueError as error:
+                raise GuideFault(f"element {number} of {self.release}: {line!r} is not 'type min max'") from error
+            self._elements[number] = found
+        return found
+
+    def composite(self, identifier: str) -> CompositeDef:
+        """A composite by its id."""
+        found = self._composites.get(identifier)
+        if found is None:
+            name, uses, notes = self._parts(identifier)
+            found = self._composites[identifier] = CompositeDef(identifier, name, uses, notes)
+        return found
+
+    def segment(self, tag: str) -> SegmentDef:
+        """A segment by its tag."""
+        found = self._segments.get(tag)
+        if found is None:
+            name, uses, notes = self._parts(tag)
+            found = self._segments[tag] = SegmentDef(tag, name, uses, notes)
+        return found
+
+    def _parts(self, key: str) -> tuple[str, tuple[ElementUse, ...], tuple[str, ...]]:
+        line = self.segment_lines.get(key)
+        if line is None:
+            raise GuideFault(f"segment {key} is not in {self.release}/segments.yaml")
+        uses, name, notes = _fields(line)
+        elements = tuple(self._use(key, n, text) for n, text in enumerate(uses.split(), 1))
+        return name, elements, tuple(notes.split())
+
+    def _use(self, key: str, position: int, text: str) -> ElementUse:
+        body, _, repeat = text[1:].partition("*")
+        requirement = _REQUIREMENTS.get(text[0])
+        if requirement is None:
+            raise GuideFault(f"{key}{position:02d} of {self.release}: {text!r} does not start with M, O or X")
+        is_composite = body[:1].isalpha() and body in self.segment_lines
+        element = self.composite(body) if is_composite else self.element(body)
+        return ElementUse(position, requirement, element, _limit(repeat) if repeat else 1)
+
+
+def _limit(text: str) -> int:
+    return UNBOUNDED if text.startswith(">") else int(text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """What one set of one release may hold."""
+
+    release: str
+    set_id: str
+    functional_id: str
+    name: str
+    root: LoopUse = field(repr=False)
+    uses: tuple[SegmentUse, ...] = field(repr=False)
+    hl: Mapping[str, tuple[str, ...]]  # level code to the levels it may stand under, "ROOT" for none; empty: any
+
+    @staticmethod
+    def load(release: str, set_id: str) -> Guide:
+        """One of the guides that come with the gateway."""
+        return packaged().load(release, set_id)
+
+    @staticmethod
+    def nearest(version: str, set_id: str) -> tuple[Guide | None, Finding | None]:
+        """The packaged guide that fits GS08 best; the finding says if it is another release than the sender's."""
+        return packaged().nearest(version, set_id)
+
+
+class Guides:
+    """A folder of guides: `<release>/{elements,segments,<set>}.yaml`."""
+
+    def __init__(self, folder: Traversable) -> None:
+        self._folder = folder
+        self._dictionaries: dict[str, Dictionary] = {}
+        self._guides: dict[tuple[str, str], Guide] = {}
+        self._releases: tuple[str, ...] | None = None
+
+    def releases(self) -> tuple[str, ...]:
+        """Every release in the folder, oldest first."""
+        if self._releases is None:
+            names = [entry.name for entry in self._folder.iterdir() if entry.is_dir()]
+            self._releases = tuple(sorted(name for name in names if name.isdigit()))
+        return self._releases
+
+    def sets(self, release: str) -> tuple[str, ...]:
+        """Every set of a release."""
+        names = [entry.name for entry in (self._folder / release).iterdir()]
+        stems = {name.removesuffix(".yaml") for name in names if name.endswith(".yaml")}
+        return tuple(sorted(stems - {"elements", "segments"}))
+
+    def dictionary(self, release: str) -> Dictionary:
+        """The dictionaries of a release."""
+        found = self._dictionaries.get(release)
+        if found is None:
+            folder = self._folder / release
+            elements, segments = ((folder / name).read_text("utf-8") for name in ("elements.yaml", "segments.yaml"))
+            found = self._dictionaries[release] = Dictionary(elements, segments, release)
+        return found
+
+    def load(self, release: str, set_id: str) -> Guide:
+        """One set's guide."""
+        found = self._guides.get((release, set_id))
+        if found is None:
+            path = self._folder / release / f"{set_id}.yaml"
+            if not set_id.isalnum() or not release.isdigit() or not path.is_file():
+                raise GuideFault(f"there is no guide {release}/{set_id}")
+            text = path.read_text("utf-8")
+            found = self._guides[release, set_id] = parse_guide(text, self.dictionary(release))
+        return found
+
+    def nearest(self, version: str, set_id: str) -> tuple[Guide | None, Finding | None]:
+        """The guide that fits GS08 best; the finding says if it is another release than the sender's."""
+        release = release_of(version)
+        with_set = [known for known in self.releases() if self._has(known, set_id)]
+        if not with_set:
+            return None, None
+        if release in with_set:
+            return self.load(release, set_id), None
+        best = min(with_set, key=lambda known: (abs(int(known) - int(release or known)), known))
+        said = Finding("release-approximated", Severity.WARNING, segment="GS", element=8, value=version, expected=best)
+        return self.load(best, set_id), said
+
+    @cache  # noqa: B019 - a folder of guides lives as long as the process
+    def _has(self, release: str, set_id: str) -> bool:
+        return set_id.isalnum() and (self._folder / release / f"{set_id}.yaml").is_file()
+
+
+@cache
+def packaged() -> Guides:
+    """The guides that come with the gateway."""
+    return Guides(resources.files("gateway.formats.x12") / "guides")
+
+
+def release_of(version: str) -> str:
+    """The six digits of a release in what senders write in GS08: 004010VICS, 4010, 00401."""
+    digits = re.match(r"\d*", version.strip())
+    text = digits.group() if digits else ""
+    if len(text) == 4 and text[0] != "0":  # "4010"
+        return f"00{text}"
+    if len(text) == 5 and text.startswith("00"):  # ISA12's form in GS08: "00401"
+        return f"{text}0"
+    return text[:6].ljust(6, "0") if len(text) >= 3 else ""
+
+
+def parse_guide(text: str, dictionary: Dictionary) -> Guide:
+    """A set file: four facts, the structure, and for sets with HL the legal tree."""
+    facts: dict[str, str] = {}
+    hl: dict[str, tuple[str, ...]] = {}
+    structure: list[tuple[int, str]] = []
+    part = ""
+    for line in text.splitlines():
+        body = line.strip()
+        if not body or body.startswith("#"):
+            continue
+        if body.startswith("- "):
+            structure.append((len(line) - len(line.lstrip()), body[2:]))
+        elif line[0] == " " and part == "hl":
+            level, _, parents = body.partition(":")
+            hl[level.strip("\"'")] = tuple(p.strip(" \"'") for p in parents.strip(" []").split(",") if p.strip())
+        else:
+            part, _, value = body.partition(":")
+            facts[part] = value.strip().strip("\"'")
+    missing = {"set", "release", "functional_id", "name"} - facts.keys()
+    if missing or not structure:
+        raise GuideFault(f"guide lacks {', '.join(sorted(missing)) or 'a structure'}")
+    uses: list[SegmentUse] = []
+    root = _loop(structure, "", "M", 1, None, "", dictionary, uses)
+    return Guide(facts["release"], facts["set"], facts["functional_id"], facts["name"], root, tuple(uses), hl)
+
+
+def _loop(
+    lines: list[tuple[int, str]],
+    identifier: str,
+    requirement: Requirement,
+    limit: int,
+    parent: LoopUse | None,
+    path: str,
+    dictionary: Dictionary,
+    uses: list[SegmentUse],
+) -> LoopUse:
+    """Build a loop of its lines; the children get their parent before the parent knows its children."""
+    loop = LoopUse(identifier, requirement, limit, parent, (), path)
+    children: list[SegmentUse | LoopUse] = []
+    at = 0
+    depth = lines[0][0]
+    while at < len(lines):
+        _, body = lines[at]
+        words = body.removesuffix(":").split()
+        at += 1
+        try:
+            if words[0] == "loop":
+                end = at
+                while end < len(lines) and lines[end][0] > depth:
+                    end += 1
+                name, wanted, most = words[1], _REQUIREMENTS[words[2]], _limit(words[3])
+                below = f"{path}/{name}" if path else name
+                children.append(_loop(lines[at:end], name, wanted, most, loop, below, dictionary, uses))
+                at = end
+            else:
+                tag, wanted, most = words[0], _REQUIREMENTS[words[1]], _limit(words[2])
+                use = SegmentUse(dictionary.segment(tag), wanted, most, loop, len(uses))
+                uses.append(use)
+                children.append(use)
+        except (IndexError, KeyError, ValueError) as error:
+            if isinstance(error, GuideFault):
+                raise
+            raise GuideFault(f"{body!r} is neither 'TAG M|O n' nor 'loop ID M|O n:'") from error
+    if not children:
+        raise GuideFault(f"loop {path} is empty")
+    object.__setattr__(loop, "children", tuple(children))  # frozen, but parents and children need each other
+    return loop
