@@ -1,4 +1,4 @@
-"""Our answers to an order, made from the order and the facts an internal system told: 855, 856 and 810 in canonical form.
+"""Our answers to an order, made from it and from what an internal system told: 855, 856 and 810 in canonical form.
 
 An internal system says as little as it knows (line numbers and quantities); everything else of an answer is what the
 order said. A fact that brings a whole canonical document of its own is used as it stands.
@@ -57,7 +57,7 @@ def compose(kind: str, order: Order, fact: Fact, today: dt.date) -> Document:
 
 
 def respond(order: Order, fact: Fact, today: dt.date) -> OrderResponse:
-    """855: every line with what happens to it. Lines that `fact["lines"]` gives less of are backordered for the rest."""
+    """855: every line with what happens to it; what `fact["lines"]` gives less of is backordered."""
     rejected = fact["decision"] == "reject"
     promised = None if rejected else _quantities(fact, order)
     lines = [_answer_line(line, rejected, promised) for line in order.lines]
