@@ -44,12 +44,8 @@ class Command:
     key: str  # idempotency key: the same on every try, different for everything else
     lane: str  # production | test
     document: Values  # the canonical document it is about, as JSON
-    data: Values = dataclasses.field(
-        default_factory=dict
-    )  # what else the flow says: the new status, a shipment's number, ...
-    refs: Mapping[str, str] = field(
-        default_factory=dict
-    )  # system name -> its id of the business object, as far as known
+    data: Values = dataclasses.field(default_factory=dict)  # what else the flow says: the new status, a number, ...
+    refs: Mapping[str, str] = dataclasses.field(default_factory=dict)  # system -> its id of the object, where known
     progress: Progress = dataclasses.field(default_factory=dict)  # as the last outcome said
     uncertain: bool = False  # an earlier try began and its end is not known, or was Unknown
 
