@@ -1,0 +1,101 @@
+"""What every wire has in common: what arrives, what is sent, what became of it.
+
+A channel belongs to one connection and knows no database. The order of things is the caller's promise, and the shape
+makes it easy to keep: `poll` gives arrivals, the caller stores and commits, only then `after_commit` takes the thing
+away on the other side. Killed in between, the same arrival comes again under the same `transport_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+Resolve = Callable[[str], str]  # secret reference -> its value
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One thing a partner left for us."""
+
+    name: str  # as the partner called it, made printable; never used as a path
+    transport_id: str  # the same for the same arrival on every poll, different for every other
+    size: int
+    open: Callable[[], BinaryIO]  # raises `Unsettled` at its end if the partner was still writing
+    place: str  # where the channel keeps it until `after_commit`; of no meaning outside
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One thing we send. Every try of it carries the same bytes, name and id."""
+
+    content: bytes
+    filename: str
+    media_type: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The other side has it: what it said, for people and for the trace."""
+
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It has not arrived, and another try is right."""
+
+    after: float | None  # seconds the other side asked for; None leaves it to the retry policy
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other side, or our own settings, say no: trying again changes nothing. A person decides."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have arrived. Sending again sends the same bytes under the same id, and may be a repetition there."""
+
+    why: str
+
+
+SendOutcome = Sent | Retry | Refused | Unknown
+
+
+class ChannelError(Exception):
+    """The wire cannot be used just now, or not as it is set up; the message says what and whose."""
+
+
+class Unsettled(ChannelError):
+    """What we were reading changed under us: it must not be used, and will be offered again."""
+
+
+class HostKeyChanged(ChannelError):
+    """The other side is not who it was. Nothing was sent or read; a person compares fingerprints."""
+
+
+class Polls(Protocol):
+    """A wire on which things wait for us."""
+
+    def poll(self) -> Iterator[Arrival]:
+        """What waits, what an earlier run left unfinished first. Raises `ChannelError`."""
+        ...
+
+    def after_commit(self, arrival: Arrival) -> None:
+        """It is stored: delete, move or archive it there. Doing it twice is harmless."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Sends(Protocol):
+    """A wire on which we send."""
+
+    def send(self, parcel: Parcel) -> SendOutcome: ...
+
+    def close(self) -> None: ...
