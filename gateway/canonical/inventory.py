@@ -1,0 +1,90 @@
+"""Inventory: what is where, in which state, and what changed it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from gateway.canonical.document import Document
+from gateway.canonical.party import Party
+from gateway.canonical.values import Moment, Node, Reference, Text
+
+
+class InventoryState(StrEnum):
+    """What a piece in stock is free for. States are counted apart and never added up silently."""
+
+    ON_HAND = "on-hand"  # physically there, whatever it is promised to
+    AVAILABLE = "available"  # free to be ordered
+    ALLOCATED = "allocated"  # set aside for an order being worked on
+    IN_TRANSIT = "in-transit"  # on its way to this place
+    QUARANTINED = "quarantined"  # there, and not to be shipped
+    COMMITTED_TO_TRANSFER = "committed-to-transfer"  # there, and going to another of our places
+    RESERVED = "reserved"  # kept for named customers
+
+
+class InventoryLine(Node):
+    """The stock of one article at one place."""
+
+    identifiers: dict[str, Text]
+    location: Text | None = None
+    unit: Text | None = None
+    states: dict[InventoryState, Decimal] = Field(default_factory=dict)
+    available_to_promise: Decimal | None = None  # a promise, not a count: see available
+    lot: Text | None = None
+    expiry: dt.date | None = None
+    description: Text | None = None
+    references: list[Reference] = Field(default_factory=list)
+
+
+class Inventory(Document):
+    """A count of stock at a moment, by whoever keeps it."""
+
+    kind: ClassVar[str] = "inventory"
+    schema_version: ClassVar[int] = 1
+
+    report_number: Text
+    purpose: Text | None = None
+    basis: Text | None = None  # financial (the books) or operational (the warehouse floor)
+    as_of: Moment
+    warehouse: Party | None = None
+    depositor: Party | None = None
+    references: list[Reference] = Field(default_factory=list)
+    lines: list[InventoryLine] = Field(default_factory=list)
+
+    def key(self) -> str:
+        return self.report_number
+
+
+class StockMovement(Node):
+    """One change of the stock of one article."""
+
+    identifiers: dict[str, Text]
+    location: Text | None = None
+    quantity: Decimal  # more than zero came in, less than zero went out
+    unit: Text | None = None
+    reason: Text
+    from_state: InventoryState | None = None
+    to_state: InventoryState | None = None
+    lot: Text | None = None
+    references: list[Reference] = Field(default_factory=list)
+
+
+class InventoryAdjustment(Document):
+    """What changed in a warehouse besides shipping: counts, damage, moves between states."""
+
+    kind: ClassVar[str] = "inventory-adjustment"
+    schema_version: ClassVar[int] = 1
+
+    adjustment_number: Text
+    adjusted: Moment
+    warehouse: Party | None = None
+    depositor: Party | None = None
+    references: list[Reference] = Field(default_factory=list)
+    movements: list[StockMovement]
+
+    def key(self) -> str:
+        return self.adjustment_number
