@@ -1,0 +1,77 @@
+"""The command `gateway`: a table of verbs, each in a file of its own that is imported only when it is called.
+
+To add a verb: one line in VERBS, and `gateway/cli/<verb>.py` with `app = typer.Typer(add_completion=False)` that
+holds one command (`gateway inspect`) or several (`gateway partner new`). A verb raises `Stop` with a sentence for a
+person when it cannot go on; nobody ever sees a traceback unless GATEWAY_DEBUG is set.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from gateway.cli.stop import Stop
+
+VERBS: dict[str, str] = {}
+"""Every verb and its one line in `gateway --help`, in the order people meet them."""
+
+
+class Verbs(TyperGroup):
+    """Lists verbs from the table and imports a verb's file only to run it, so that start-up stays fast."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return TyperCommand(cmd_name, help=VERBS[cmd_name]) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in VERBS:
+            command = typer.main.get_command(import_module(f"gateway.cli.{name}").app)
+        return name, command, rest
+
+
+app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print("gateway", version("b2b-gateway"))
+        raise typer.Exit
+
+
+@app.callback()
+def gateway(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Self-hosted B2B gateway: X12, EDIFACT, CSV and XML outside, one language inside."""
+
+
+def main() -> NoReturn:
+    """Run one verb; every way it can end is an exit code and, where it failed, one sentence on stderr."""
+    try:
+        app()
+    except Stop as stop:
+        print(f"gateway: {stop}", file=sys.stderr)
+        sys.exit(stop.code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; the rest has nowhere to go
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("GATEWAY_DEBUG"):
+            raise
+        print(f"gateway: {type(error).__name__}: {error}", file=sys.stderr)
+        print("gateway: this is our fault; GATEWAY_DEBUG=1 shows where it happened.", file=sys.stderr)
+        sys.exit(70)  # sysexits.h EX_SOFTWARE
+    sys.exit(0)
