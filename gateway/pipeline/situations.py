@@ -154,6 +154,13 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}'s EDI desk or our engineer",
         "Compare with the groups we sent around that time, or ask them. {closest}",
     ),
+    "change-unmatched": Situation(
+        "orchestration",
+        "{system} reports a change that belongs to nothing we sent it: {what}.",
+        "Nothing was changed by it; if it was meant for an order of ours, its partner is not told.",
+        "Whoever runs {system}",
+        "Find the order it was meant for, or settle this if the order did not come through the gateway.",
+    ),
     "delivery-gave-up": Situation(
         "platform",
         "{target} has not taken delivery L-{delivery} ({what}) in {attempts} tries: {reason}.",

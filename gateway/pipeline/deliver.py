@@ -1,0 +1,301 @@
+"""deliver: one try of one Delivery, and what its end means.
+
+`send` runs on the network and outside every transaction; `record` stores what came of it. A retry repeats bytes, ids
+and idempotency key, because everything a try needs was stored with the delivery.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from gateway.canonical import Document
+from gateway.channels import channel, cloudevents
+from gateway.lifecycle import DeliveryStatus, Outcome, move
+from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.house import House
+from gateway.pipeline.route import Fact, happen
+from gateway.store import canonical_documents, payloads
+from gateway.store.engine import Tx, View
+from gateway.store.schema import delivery_document, document, event
+from gateway.systems import connector
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The other side has it."""
+
+    said: str
+    ref: str | None = None  # its own number for it
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """It has not arrived, or nobody knows; the next try repeats it (and looks first, where `uncertain`)."""
+
+    why: str
+    after: float | None  # seconds the other side asked for
+    uncertain: bool
+    progress: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """The other side, or our own settings, refuse it: a person decides."""
+
+    why: str
+    code: str = ""
+
+
+End = Arrived | TryAgain | TurnedDown
+
+
+def send(house: House, row: Any) -> End:
+    """One try. Never raises for what the outside world does."""
+    match row.kind:
+        case "envelope":
+            return _over_channel(house, row, *_envelope(house, row))
+        case "webhook":
+            return _over_channel(house, row, *_event(house, row))
+        case "call":
+            return _call(house, row)
+    return TurnedDown(f"nothing knows how to deliver a {row.kind}")
+
+
+def _envelope(house: House, row: Any) -> tuple[bytes, str, str]:
+    body = json.loads(row.body)
+    content = payloads.read_all(house.store, row.payload_id)
+    return content, f"{body['set']}-{body['interchange_id']}.edi", "application/edi-x12"
+
+
+def _event(house: House, row: Any) -> tuple[bytes, str, str]:
+    event_id = json.loads(row.body)["event_id"]
+    with house.store.read() as view:
+        found = view.get(event, event_id)
+    if found is None:
+        raise LookupError(f"event {event_id} is gone")
+    return cloudevents.encode(as_cloudevent(found)), f"event-{event_id}.json", cloudevents.MEDIA_TYPE
+
+
+def as_cloudevent(row: Any) -> dict[str, Any]:
+    """An event row as it goes out to consumers, by webhook or feed."""
+    keys = dict(json.loads(row.keys))
+    return cloudevents.envelope(
+        event_id=f"evt_{row.id}",
+        event_type=row.type,
+        version=row.version,
+        source="urn:b2b-gateway",
+        subject=next(iter(keys.values()), f"D-{row.document_id}"),
+        occurred_at=dt.datetime.fromtimestamp(row.occurred_at / 1_000_000, dt.UTC),
+        lane=row.lane,
+        correlation_id=row.correlation_id or f"evt_{row.id}",
+        causation_id=row.causation_id,
+        keys=keys,
+        ids=json.loads(row.ids),
+        data=json.loads(row.data),
+    )
+
+
+def _over_channel(house: House, row: Any, content: bytes, filename: str, media_type: str) -> End:
+    try:
+        outcome = house.sender(row.target).send(
+            channel.Parcel(content, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
+        )
+    except channel.ChannelError as error:
+        return TryAgain(str(error), None, uncertain=False)
+    except KeyError:
+        return TurnedDown(f"there is no connection {row.target} any more")
+    match outcome:
+        case channel.Sent(receipt):
+            return Arrived(receipt)
+        case channel.Retry(after, why):
+            return TryAgain(why, after, uncertain=False)
+        case channel.Unknown(why):
+            return TryAgain(why, None, uncertain=True)
+        case channel.Refused(why):
+            return TurnedDown(why)
+
+
+def _call(house: House, row: Any) -> End:
+    body = json.loads(row.body)
+    system = house.systems().get(row.target)
+    if system is None:
+        return TurnedDown(f"there is no system {row.target} any more")
+    before = json.loads(row.result) if row.result else {}
+    with house.store.read() as view:
+        about = _about(view, body)
+    command = connector.Command(
+        operation=connector.Operation(body["operation"]),
+        key=row.idempotency_key,
+        lane=row.lane,
+        document=about.model_dump(mode="json", exclude_none=True) if about else {},
+        data=body["data"],
+        refs=body["ids"],
+        progress=before.get("progress", {}),
+        # An attempt that began and never ended leaves no result: whoever comes next looks before it sends.
+        uncertain=before.get("uncertain", row.attempts > 1),
+    )
+    match connector.settle(system, command):
+        case connector.Done(ref, data):
+            return Arrived(f"{ref.system} {ref.id}", ref.id, dict(data))
+        case connector.Retry(why, after, progress):
+            return TryAgain(why, after, uncertain=False, progress=dict(progress))
+        case connector.Unknown(why, after, progress):
+            return TryAgain(why, after, uncertain=True, progress=dict(progress))
+        case connector.Rejected(code, message):
+            return TurnedDown(message, code)
+
+
+def _about(view: View, body: dict[str, Any]) -> Document | None:
+    document_id = body["data"].get("document_id") or body.get("document_id")
+    return canonical_documents.load(view, {document_id}).get(document_id) if document_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A delivery row and how its try ended; `gave_up` when the retry policy allows no further one."""
+
+    row: Any
+    end: End
+    gave_up: bool = False
+
+
+def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, dict[str, Any]]]:
+    """Store what the tries came to; returns each delivery row with the column values it gets."""
+    finished: list[tuple[Any, dict[str, Any]]] = []
+    facts: list[Fact] = []
+    alerts: list[Alert] = []
+    for tried in results:
+        row, end = tried.row, tried.end
+        match end:
+            case Arrived():
+                finished.append(
+                    (row, {"status": DeliveryStatus.DELIVERED, "result": _json(said=end.said, ref=end.ref)})
+                )
+                if row.kind == "call":
+                    facts += _taken(row, end)
+            case TurnedDown():
+                finished.append(
+                    (row, {"status": DeliveryStatus.REJECTED, "result": _json(said=end.why, code=end.code)})
+                )
+                alerts.append(_alert("delivery-rejected", row, end.why))
+                if row.kind == "call":
+                    facts += _refused(row, end)
+            case TryAgain():
+                status = DeliveryStatus.DEAD if tried.gave_up else DeliveryStatus.DUE
+                result = _json(said=end.why, uncertain=end.uncertain, progress=end.progress)
+                finished.append((row, {"status": status, "result": result}))
+                if tried.gave_up:
+                    alerts.append(_alert("delivery-gave-up", row, end.why))
+    _documents(tx, house, results)
+    happen(tx, house, facts)
+    raise_alerts(tx, alerts)
+    return finished
+
+
+def _json(**values: Any) -> str:
+    return json.dumps({name: value for name, value in values.items() if value not in (None, "", {})}, default=str)
+
+
+def _taken(row: Any, end: Arrived) -> list[Fact]:
+    body = json.loads(row.body)
+    if body["operation"] != connector.Operation.SUBMIT_ORDER:
+        return []
+    data = {"system": row.target, "ref": end.ref, **end.data}
+    ids = {row.target: end.ref} if end.ref else {}
+    flow_key = tuple(body["flow"])
+    return [
+        Fact("order.submitted", row.lane, row.partner, (flow_key,), data, None, row.correlation_id, f"L-{row.id}", ids)
+    ]
+
+
+def _refused(row: Any, end: TurnedDown) -> list[Fact]:
+    body = json.loads(row.body)
+    if body["operation"] != connector.Operation.SUBMIT_ORDER:
+        return []
+    data = {"system": row.target, "message": end.why, "code": end.code, "delivery": row.id}
+    keys = (tuple(body["flow"]),)
+    return [Fact("order.refused", row.lane, row.partner, keys, data, None, row.correlation_id, f"L-{row.id}")]
+
+
+def _alert(code: str, row: Any, why: str) -> Alert:
+    body = json.loads(row.body)
+    what = body.get("operation") or body.get("set") or "an event"
+    data = {
+        "target": row.target,
+        "delivery": row.id,
+        "what": what,
+        "attempts": row.attempts,
+        "reason": why,
+        "key_word": "order" if row.ordering_key else "target",
+    }
+    subject = ("delivery", row.id)
+    key = f"delivery:{row.id}:{code}"
+    return Alert(code, row.lane, key, data, f"Delivery L-{row.id}", subject, row.partner, row.correlation_id)
+
+
+def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
+    """The documents an envelope carried move with it."""
+    book = house.book()
+    ended = {
+        t.row.id: t for t in results if t.row.kind == "envelope" and not (isinstance(t.end, TryAgain) and not t.gave_up)
+    }
+    if not ended:
+        return
+    carried = tx.all(
+        select(delivery_document.c.delivery_id, document)
+        .join(document, document.c.id == delivery_document.c.document_id)
+        .where(delivery_document.c.delivery_id.in_(list(ended)))
+    )
+    changes = []
+    for row in carried:
+        agreement = book.agreements.get(row.agreement)
+        wait = agreement.confirm.within if agreement and agreement.confirm else None
+        if not isinstance(ended[row.delivery_id].end, Arrived):
+            outcome, due = Outcome.GAVE_UP, None
+        elif wait is None or row.set_id in ("997", "999"):
+            outcome, due = Outcome.DELIVERED, None
+        else:
+            outcome, due = Outcome.DELIVERED_UNANSWERED, tx.now + int(wait.total_seconds() * 1_000_000)
+        now = move(row.status, outcome)
+        changes.append({"at": row.id, "now": now, "due": due if now == "awaiting-confirmation" else None})
+    if changes:
+        tx.execute(
+            update(document)
+            .where(document.c.id == bindparam("at"))
+            .values(status=bindparam("now"), confirm_due_at=bindparam("due"), updated_at=tx.now),
+            changes,
+        )
+
+
+def overdue(tx: Tx, limit: int = 500) -> int:
+    """Ask a person about every document whose answer is late; returns how many. Each is asked about once."""
+    late = tx.all(
+        select(document)
+        .where(document.c.confirm_due_at.is_not(None), document.c.confirm_due_at <= tx.now)
+        .order_by(document.c.confirm_due_at)
+        .limit(limit)
+    )
+    alerts = [
+        Alert(
+            "answer-overdue",
+            row.lane,
+            f"document:{row.id}:overdue",
+            {"kind": row.kind, "business_key": row.business_key},
+            f"{row.set_id} D-{row.id}",
+            ("document", row.id),
+            row.partner,
+            row.correlation_id,
+        )
+        for row in late
+    ]
+    raise_alerts(tx, alerts)
+    if late:
+        tx.execute(update(document).where(document.c.id.in_([row.id for row in late])).values(confirm_due_at=None))
+    return len(late)

@@ -1,0 +1,85 @@
+"""write: an outbound canonical document through its map, and past the partner's own guide before it may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import __version__
+from gateway.canonical import Document
+from gateway.formats import words
+from gateway.formats.finding import Severity
+from gateway.formats.x12.guide import Guide
+from gateway.lifecycle import Outcome, move
+from gateway.mapping import MapError
+from gateway.partners.book import Book
+from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.house import House
+from gateway.store import canonical_documents, payloads
+from gateway.store.engine import Tx
+
+PLACEHOLDER = "0001"  # ST02 until `wrap` gives the set its place in a group
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one outbound document: its segments between ST and SE, or why not."""
+
+    row: Any
+    segments: list[list[str]]
+    map_revision: str | None
+    problem: str | None = None
+    where: str = ""
+
+
+def write(house: House, rows: Sequence[Any]) -> list[Written]:
+    """Run each document through the map of its agreement and check the result."""
+    book = house.book()
+    with house.store.read() as tx:
+        made = canonical_documents.load(tx, {row.id for row in rows})
+    return [_write(book, row, made[row.id]) for row in rows]
+
+
+def _write(book: Book, row: Any, made: Document) -> Written:
+    agreement = book.agreements.get(row.agreement)
+    if agreement is None or agreement.map is None:
+        return Written(row, [], None, "its agreement names no map")
+    chart = book.library.map(agreement.map)
+    try:
+        segments = chart.write(made)
+    except MapError as error:
+        return Written(row, [], chart.revision, str(error))
+    whole = [["ST", row.set_id, PLACEHOLDER], *segments, ["SE", str(len(segments) + 2), PLACEHOLDER]]
+    guide, _ = Guide.nearest(row.version, row.set_id)
+    for finding in guide.check(whole).findings:
+        if finding.severity is Severity.REJECTS:
+            return Written(row, [], chart.revision, words.sentence(finding), words.place(finding))
+    return Written(row, segments, chart.revision)
+
+
+def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, dict[str, Any]]]:
+    """Store the final text of each set; returns each row with the column values that move it on."""
+    book, finished, alerts = house.book(), [], []
+    for result in results:
+        row = result.row
+        values: dict[str, Any] = {
+            "map_revision": result.map_revision,
+            "profile_revision": book.revision,
+            "code_version": __version__,
+            "updated_at": tx.now,
+        }
+        if result.problem is not None:
+            data = {"kind": row.kind, "reason": result.problem}
+            key = f"document:{row.id}:cannot-write"
+            where = f"{row.set_id} {row.business_key} {result.where}".strip()
+            subject = ("document", row.id)
+            alerts.append(Alert("cannot-write", row.lane, key, data, where, subject, row.partner, row.correlation_id))
+            finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
+            continue
+        stored = payloads.store_segments(tx, result.segments, owner=row.partner, lane=row.lane)
+        values |= {"payload_id": stored.id, "offset": 0, "size": stored.size, "segments": len(result.segments) + 2}
+        values |= {"stage": "wrap", "due_at": tx.now, "status": move(row.status, Outcome.TRANSLATED)}
+        finished.append((row, values))
+    raise_alerts(tx, alerts)
+    return finished
