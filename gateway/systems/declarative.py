@@ -97,13 +97,14 @@ class DeclarativeConnector:
         if refused is not None:
             return refused
         operation = self.system.operations[command.operation]
+        unsure = operation.unsure() - command.progress.keys()
         scope, kept = _scope(command)
         try:
             for step in operation.steps:
-                if step.name in kept or not _wanted(step, scope):
+                # An unsure step is left for `apply`: asking it again is harmless, its `repeatable` says why. No look at
+                # a later step needs its answer (description.py refuses that), so the looks go on.
+                if step.name in kept or step.name in unsure or not _wanted(step, scope):
                     continue
-                if not step.request.reads and step.find is None:
-                    return Found(kept)  # harmless to ask again: its `repeatable` says why
                 values = self._look(step, step.find, scope) if step.find else self._send(step, scope)
                 if values is None:
                     return Found(kept)
@@ -113,7 +114,7 @@ class DeclarativeConnector:
                 scope["steps"][step.name] = values
                 if not step.request.reads:
                     kept[step.name] = values
-            return self._done(operation, scope)
+            return Found(kept) if unsure else self._done(operation, scope)
         except Unfilled as unfilled:
             return Rejected("incomplete", f"{unfilled}; {self.name} needs it", unfilled.path, kept)
 
@@ -121,11 +122,11 @@ class DeclarativeConnector:
         feed = self.system.changes
         if feed is None:
             return Page((), cursor or "", more=False)
-        scope: Scope = {"cursor": cursor if cursor is not None else feed.first}
-        answer = self._ask(feed.request, feed.query, {}, None, scope)
-        if not isinstance(answer, Answer):
-            return Retry(_why(answer), _after(answer))
+        scope: Scope = {"cursor": cursor if cursor is not None else feed.first, "lane": self.lane}
         try:
+            answer = self._ask(feed.request, feed.query, {}, None, scope)
+            if not isinstance(answer, Answer):
+                return Retry(_why(answer), _after(answer))
             return _page(feed, answer.value(), cursor)
         except (ValueError, Unfilled) as error:
             return Retry(f"{self.name}: the feed cannot be read: {error}")

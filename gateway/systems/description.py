@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, InstanceOf, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from gateway.partners.faults import Fault, ProfileFaults, nearest
 from gateway.partners.reading import Node, read
@@ -25,7 +25,7 @@ class Request(Written):
     """`POST /v1/orders`: a method and a path under base_url."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-    path: InstanceOf[object]  # Template: each value put in is quoted as one path segment
+    path: Any  # a Template: each value put in is quoted as one path segment
 
     @property
     def reads(self) -> bool:
@@ -200,6 +200,16 @@ class OperationDef(Written):
     answer: dict[Word, Templated] = Field(default_factory=dict)  # what else is worth knowing
 
 
+    def unsure(self) -> frozenset[str]:
+        """Steps whose answer cannot be had again without asking for the thing itself again."""
+        names: set[str] = set()
+        for step in self.steps:
+            needs = {path.split(".")[1] for path in _paths_of(step) if path.startswith("steps.")}
+            if step.find is None and (not step.request.reads or needs & names):
+                names.add(step.name)
+        return frozenset(names)
+
+
 class EventRule(Written):
     """One kind of change there, in our words."""
 
@@ -295,7 +305,7 @@ Where = tuple[str | int, ...]
 def _unknown_names(node: Node, system: System) -> Iterator[Fault]:
     """Templates that speak of something no command, step or item has."""
     for name, template in system.headers.items():
-        yield from _judge(node, ("headers", name), template, COMMAND_NAMES)
+        yield from _judge(node, ("headers", name), template, frozenset({"lane"}))
     for operation, definition in system.operations.items():
         base: Where = ("operations", operation.value)
         taken: dict[str, frozenset[str]] = {}
@@ -306,17 +316,43 @@ def _unknown_names(node: Node, system: System) -> Iterator[Fault]:
             for where, template in _templates_of(step):
                 yield from _judge(node, (*at, *where), template, COMMAND_NAMES | {"steps"}, taken)
             taken[step.name] = frozenset(step.take)
+        yield from _blind_finds(node, base, definition)
         yield from _judge(node, (*base, "ref"), definition.ref, COMMAND_NAMES | {"steps"}, taken)
         for name, template in definition.answer.items():
             yield from _judge(node, (*base, "answer", name), template, COMMAND_NAMES | {"steps"}, taken)
     if (changes := system.changes) is not None:
         for name, template in changes.query.items():
-            yield from _judge(node, ("changes", "query", name), template, frozenset({"cursor"}))
+            yield from _judge(node, ("changes", "query", name), template, frozenset({"cursor", "lane"}))
+        yield from _judge(node, ("changes", "request"), changes.request.path, frozenset({"cursor", "lane"}))
         for n, rule in enumerate(changes.events):
             for part in ("keys", "ids"):
                 for name, template in getattr(rule, part).items():
                     yield from _judge(node, ("changes", "events", n, part, name), template, frozenset({"item"}))
             yield from _judge(node, ("changes", "events", n, "data"), rule.data, frozenset({"item"}))
+
+
+def _blind_finds(node: Node, base: Where, definition: OperationDef) -> Iterator[Fault]:
+    """A look that needs what only another sending would tell: after a crash it could not be taken."""
+    unsure = definition.unsure()
+    for n, step in enumerate(definition.steps):
+        if step.find is None:
+            continue
+        for where, template in _templates_of(step):
+            if where[0] not in ("find", "when"):
+                continue
+            for place, _ in places(template):
+                for path in place.paths:
+                    if path.startswith("steps.") and path.split(".")[1] in unsure:
+                        yield node.at((*base, "steps", n, *where)).fault(
+                            f"`{path}` is only known after asking step `{path.split('.')[1]}` again",
+                            "look it up by something the command holds, e.g. {key}, or give that step a `find:` too",
+                        )
+
+
+def _paths_of(step: Step) -> Iterator[str]:
+    for _, template in _templates_of(step):
+        for place, _ in places(template):
+            yield from place.paths
 
 
 def _templates_of(step: Step) -> Iterator[tuple[Where, Any]]:
