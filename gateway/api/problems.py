@@ -1,0 +1,98 @@
+"""One error shape for every door: RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    type: str = Field(
+        "about:blank", description="Names the kind of problem; stable.", examples=["urn:gateway:no-such-order"]
+    )
+    title: str = Field(description="The kind of problem in a few words.", examples=["There is no such order"])
+    status: int = Field(description="The HTTP status code.", examples=[404])
+    detail: str | None = Field(None, description="What is wrong with this request, and what to do.")
+    instance: str | None = Field(None, description="The id of what this is about, e.g. T-12.")
+
+
+class Problem(Exception):
+    """Raised by a door; becomes the answer."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str | None = None,
+        *,
+        instance: str | None = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(title)
+        self.status, self.headers = status, headers
+        self.body = {
+            "type": f"urn:gateway:{kind}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "instance": instance,
+        }
+        self.body = {name: value for name, value in self.body.items() if value is not None} | more
+
+
+def not_found(what: str, name: str) -> Problem:
+    return Problem(404, f"no-such-{what}", f"There is no such {what}", f"Nothing of yours is called {name}.")
+
+
+def answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of this app, foreseen or not, leaves in this shape and without a traceback."""
+
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, problem: Problem) -> JSONResponse:
+        return answer(problem.status, problem.body, problem.headers)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        return answer(
+            error.status_code,
+            {"type": "about:blank", "title": str(error.detail), "status": error.status_code},
+            dict(error.headers or {}),
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [{"pointer": "/" + "/".join(str(p) for p in e["loc"]), "detail": e["msg"]} for e in error.errors()]
+        body = {
+            "type": "urn:gateway:invalid-request",
+            "title": "The request is not what this door takes",
+            "status": 422,
+        }
+        return answer(422, {**body, "errors": faults})
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": ProblemDetails, "description": words, "content": {MEDIA_TYPE: {}}}
+    for code, words in {
+        401: "No key, or one that is not valid",
+        403: "This key may not do that",
+        404: "Nothing of yours has this id",
+        409: "The same Idempotency-Key came with another request",
+        422: "The request is not what this door takes",
+        503: "Too much is waiting; try again after Retry-After seconds",
+    }.items()
+}
