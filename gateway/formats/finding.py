@@ -1,13 +1,17 @@
 """What is wrong in a partner's document, as data.
 
-A finding names a catalogue entry, the standard's own code and a place. The sentence a person reads, its reason, its remedy
-and who mends it are made from the catalogue (words.py), so terminal, JSON and API show the same words.
+A finding names a catalogue entry, the standard's own code and a place. The sentence a person reads, its reason, its
+remedy and who mends it are made from the catalogue (words.py), so terminal, JSON and API show the same words.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class FormatError(ValueError):
+    """Bytes that are no document of the format; the only exception a reader may raise for what it is given."""
 
 
 class Severity(StrEnum):

@@ -4,7 +4,7 @@ A guide has to be ready within 50 ms although a release's dictionaries name hund
 so the files are read line by line, one entry a line, and only the entries a set uses are parsed. They are valid YAML as
 well; `gateway check` reads them that way.
 
-    elements.yaml   "353": ID 2 2 | transaction set purpose | 00 01 04       type min max | our words | codes (none: open)
+    elements.yaml   "353": ID 2 2 | transaction set purpose | 00 01 04    type min max | our words | codes (none: open)
     segments.yaml   BEG: M353 M92 M324 O328 M373 | beginning of order | P0304       uses | our words | syntax notes
                     a use is M, O or X and an element number or composite id, "*n" repeats; composites stand here too
     850.yaml        set, release, functional_id, name; structure: "- REF O >1" or "- loop N9 O 1000:" with its children
@@ -21,6 +21,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from gateway.formats.finding import Finding, Severity
+from gateway.formats.x12.automaton import Automaton, Checked, Checker
 from gateway.formats.x12.model import (
     UNBOUNDED,
     CompositeDef,
@@ -31,9 +32,13 @@ from gateway.formats.x12.model import (
     SegmentDef,
     SegmentUse,
 )
+from gateway.formats.x12.separators import DEFAULT, Separators
+from gateway.formats.x12.tolerance import STANDARD, Tolerance
+from gateway.formats.x12.values import has_control
 
 __all__ = [
     "UNBOUNDED",
+    "Checked",
     "CompositeDef",
     "Dictionary",
     "ElementDef",
@@ -45,6 +50,10 @@ __all__ = [
     "SegmentDef",
     "SegmentUse",
 ]
+
+CHECKERS = (
+    32  # pairs of inner separators a guide keeps compiled; partners agree on a handful, an attacker may send many
+)
 
 _REQUIREMENTS: dict[str, Requirement] = {"M": "M", "O": "O", "X": "X"}
 
@@ -148,11 +157,63 @@ class Guide:
     root: LoopUse = field(repr=False)
     uses: tuple[SegmentUse, ...] = field(repr=False)
     hl: Mapping[str, tuple[str, ...]]  # level code to the levels it may stand under, "ROOT" for none; empty: any
+    dictionary: Dictionary = field(repr=False)  # the release's
+    _checkers: dict[tuple[str | None, str | None, bool], Checker] = field(default_factory=dict, repr=False)
+    _automata: list[Automaton] = field(default_factory=list, repr=False)
 
     @staticmethod
     def load(release: str, set_id: str) -> Guide:
         """One of the guides that come with the gateway."""
         return packaged().load(release, set_id)
+
+    def check(
+        self,
+        rows: list[list[str]],
+        separators: Separators = DEFAULT,
+        tolerate: Tolerance = STANDARD,
+        text: str | None = None,
+    ) -> Checked:
+        """The place of every segment and every fault of a set, ST to SE.
+
+        `text` is the set as the reader framed it, without its last terminator; without it the rows are joined again.
+        """
+        element, end = separators.element, separators.segment
+        if text is None:
+            text = end.join(map(element.join, rows))
+        component, repetition = separators.component or None, separators.repetition
+        guarded = (component is not None and component in text) or (repetition is not None and repetition in text)
+        checker = self.checker(component, repetition, guarded=guarded)
+        if not (
+            f" {element}" in text
+            or f" {end}" in text
+            or f"{element}{end}" in text
+            or text.endswith((" ", element))
+            or has_control(text, element, end, component, repetition)
+        ):
+            positions = checker.accept(rows)
+            if positions is not None:
+                return Checked(positions)
+        return checker.explain(rows, tolerate)
+
+    def checker(self, component: str | None, repetition: str | None, *, guarded: bool) -> Checker:
+        """The compiled guide for one pair of inner separators; guarded if a set's text holds one of them."""
+        key = (component, repetition, guarded)
+        found = self._checkers.get(key)
+        if found is None:
+            if not self._automata:
+                self._automata.append(Automaton(self.root, self.uses))
+            if len(self._checkers) >= CHECKERS:
+                self._checkers.clear()
+            found = self._checkers[key] = Checker(
+                self._automata[0],
+                self.set_id,
+                self.hl,
+                self.dictionary.segment_lines,
+                component,
+                repetition,
+                guarded=guarded,
+            )
+        return found
 
     @staticmethod
     def nearest(version: str, set_id: str) -> tuple[Guide | None, Finding | None]:
@@ -259,7 +320,9 @@ def parse_guide(text: str, dictionary: Dictionary) -> Guide:
         raise GuideFault(f"guide lacks {', '.join(sorted(missing)) or 'a structure'}")
     uses: list[SegmentUse] = []
     root = _loop(structure, "", "M", 1, None, "", dictionary, uses)
-    return Guide(facts["release"], facts["set"], facts["functional_id"], facts["name"], root, tuple(uses), hl)
+    return Guide(
+        facts["release"], facts["set"], facts["functional_id"], facts["name"], root, tuple(uses), hl, dictionary
+    )
 
 
 def _loop(
