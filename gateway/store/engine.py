@@ -1,0 +1,310 @@
+"""Opening the database, and the two ways to use it: `begin()` writes, `read()` looks at one snapshot.
+
+Theory of operation:
+
+- `Store` hides which database it is. SQLite: WAL, synchronous=FULL, every writing transaction is BEGIN IMMEDIATE, so it
+  never fails half-way for want of the lock. Writers of one process queue on a thread lock, writers of several
+  processes queue on a file lock beside the database: the kernel wakes the next one at once, where SQLite alone would
+  sleep and ask again. Losing that file costs speed only; SQLite's own lock stays the judge.
+- PostgreSQL: psycopg 3, READ COMMITTED for writers, REPEATABLE READ READ ONLY for readers.
+- `tx.now` is the database's clock, one value for the whole transaction. On SQLite the database is in this machine, so
+  its clock is this machine's.
+- `tx.wake("stage")` tells waiting workers, after the commit, that there is something to claim (wake.py).
+- Nobody outside this file commits or rolls back, and nobody calls the network between `begin()` and its end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Row,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.pool import QueuePool
+
+from gateway.store import wake
+from gateway.store.crypto import Keys
+
+Record: TypeAlias = "Row[*tuple[Any, ...]]"
+"""A row as it was read: columns by name, `row.id`, `row.stage`."""
+
+Clock = Callable[[], int]
+"""Microseconds since 1970, UTC. Tests pass one; everybody else leaves it to the database."""
+
+BUSY_TIMEOUT_S = 60
+"""How long a writer waits for SQLite's lock before it gives up: longer than any transaction of ours may take."""
+
+READERS = 16
+"""Connections one process keeps for reading. More would only queue on two cores."""
+
+IN_LIMIT = 1000
+"""Values in one IN (...): far below SQLite's 32,766 and PostgreSQL's 65,535 parameters."""
+
+
+class View:
+    """One consistent look at the database. Also everything a writing transaction can read."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self.store = store
+        self.connection = connection
+        self.keys = store.keys
+        self.is_sqlite = store.is_sqlite
+        self._now: int | None = None
+
+    @property
+    def now(self) -> int:
+        """The database's clock in microseconds UTC; the same value all through this transaction."""
+        if self._now is None:
+            self._now = self.store.clock() if self.store.clock else self._database_clock()
+        return self._now
+
+    def _database_clock(self) -> int:
+        if self.is_sqlite:
+            return time.time_ns() // 1000
+        clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        return int(self.connection.exec_driver_sql(clock).scalar_one())
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self.connection.execute(statement, parameters)
+
+    def all(self, statement: Executable, parameters: Any = None) -> Sequence[Record]:
+        return self.connection.execute(statement, parameters).all()
+
+    def first(self, statement: Executable, parameters: Any = None) -> Record | None:
+        return self.connection.execute(statement, parameters).first()
+
+    def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+        return self.connection.execute(statement, parameters).scalar()
+
+    def get(self, table: Table, row_id: int) -> Record | None:
+        """The row of a table with this id."""
+        return self.first(select(table).where(table.c.id == bindparam("_id")), {"_id": row_id})
+
+    def by_ids(self, table: Table, ids: Sequence[int], *, column: str = "id") -> list[Record]:
+        """The rows whose id (or other column) is among these, in no order; any number of them."""
+        found: list[Record] = []
+        key = table.c[column]
+        for start in range(0, len(ids), IN_LIMIT):
+            among = {"among": list(ids[start : start + IN_LIMIT])}
+            found += self.all(select(table).where(key.in_(bindparam("among", expanding=True))), among)
+        return found
+
+
+class Tx(View):
+    """A writing transaction: all of it happens, or nothing."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        super().__init__(store, connection)
+        self.wakes: set[str] = set()
+        self._after_commit: list[Callable[[], None]] = []
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert many rows with one statement. All rows must name the same columns."""
+        if rows:
+            self.connection.execute(insert(table), list(rows))
+
+    def update(self, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
+        """Set columns of many rows by key. Every row names the key and the same other columns."""
+        if not rows:
+            return
+        names = [name for name in rows[0] if name != key]
+        statement = (
+            update(table)
+            .where(table.c[key] == bindparam(f"_{key}"))
+            .values({name: bindparam(f"v_{name}") for name in names})
+        )
+        parameters = [{f"_{key}": row[key]} | {f"v_{name}": row[name] for name in names} for row in rows]
+        self.connection.execute(statement, parameters)
+
+    def wake(self, *stages: str) -> None:
+        """Tell whoever waits for work of these stages, once this is committed."""
+        self.wakes.update(stages)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run this when, and only when, everything here is durable. It must not fail and not block."""
+        self._after_commit.append(call)
+
+    def _committed(self) -> None:
+        for call in self._after_commit:
+            call()
+
+
+class Store:
+    """The database of one gateway, open."""
+
+    def __init__(
+        self, url: URL, engine: Engine, readers: Engine, keys: Keys, clock: Clock | None, queue: _WriterQueue | None
+    ) -> None:
+        self.url = url
+        self.engine = engine
+        self.readers = readers
+        self.keys = keys
+        self.clock = clock
+        self.is_sqlite = queue is not None
+        self._queue = queue
+
+    @classmethod
+    def open(
+        cls,
+        url: str | URL,
+        keys: Keys,
+        *,
+        clock: Clock | None = None,
+        pool: int = 16,
+        connect: Callable[..., Any] = sqlite3.connect,
+    ) -> Store:
+        """Open the database at a SQLAlchemy URL: `sqlite:////path/file.db` or `postgresql://user@host/name`.
+
+        It does not build or change tables: see `migrate`. `connect` opens a SQLite file; the power-fail test passes a
+        driver that records every write.
+        """
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite":
+            return cls._open_sqlite(address, keys, clock, connect)
+        if address.get_backend_name() != "postgresql":
+            raise ValueError(
+                f"GATEWAY_DATABASE_URL: {address.get_backend_name()} is not supported; use sqlite or postgresql"
+            )
+        address = address.set(drivername="postgresql+psycopg")
+        # prepare_threshold: a server-side plan on first use, because the same few statements run for ever.
+        engine = create_engine(
+            address, pool_size=pool, max_overflow=0, pool_pre_ping=True, connect_args={"prepare_threshold": 1}
+        )
+        readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        return cls(address, engine, readers, keys, clock, None)
+
+    @classmethod
+    def _open_sqlite(cls, address: URL, keys: Keys, clock: Clock | None, connect: Callable[..., Any]) -> Store:
+        if not address.database or address.database == ":memory:":
+            raise ValueError("GATEWAY_DATABASE_URL: a SQLite database needs a file")
+        path = Path(address.database).absolute()
+
+        def open_file(*, writer: bool) -> Any:
+            connection = connect(str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-32768"):
+                connection.execute(f"PRAGMA {pragma}")
+            if not writer:
+                connection.execute("PRAGMA query_only=ON")
+            return connection
+
+        writers = create_engine(
+            "sqlite://", creator=lambda: open_file(writer=True), poolclass=QueuePool, pool_size=1, max_overflow=0
+        )
+        readers = create_engine(
+            "sqlite://", creator=lambda: open_file(writer=False), poolclass=QueuePool, pool_size=READERS, max_overflow=0
+        )
+        event.listen(writers, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(readers, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        return cls(address.set(database=str(path)), writers, readers, keys, clock, _WriterQueue(path))
+
+    @contextmanager
+    def begin(self) -> Iterator[Tx]:
+        """A writing transaction, committed at the end of the block and rolled back by an exception."""
+        with self._queue or _NO_QUEUE, self.engine.begin() as connection:
+            tx = Tx(self, connection)
+            yield tx
+            if tx.wakes and not self.is_sqlite:
+                wake.notify(connection, tx.wakes)
+        if tx.wakes and self.is_sqlite:
+            wake.ring(self.sqlite_path, tx.wakes)
+        tx._committed()
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """One snapshot; writing through it fails."""
+        with self.readers.begin() as connection:
+            yield View(self, connection)
+
+    def listen(self) -> wake.Listener:
+        """Waits for `tx.wake(...)` of any process; close it when done."""
+        if self.is_sqlite:
+            return wake.FifoListener(self.sqlite_path)
+        return wake.NotifyListener(self.url)
+
+    @property
+    def sqlite_path(self) -> Path:
+        assert self.is_sqlite
+        assert self.url.database
+        return Path(self.url.database)
+
+    def migrate(self) -> list[str]:
+        """Bring the tables to this version's shape; returns the revisions that were applied."""
+        from gateway.store.migrations import upgrade  # alembic costs 100 ms; only `gateway migrate` and first runs pay
+
+        return upgrade(self)
+
+    def pending_migrations(self) -> list[str]:
+        """Revisions this version needs and the database does not have."""
+        from gateway.store.migrations import pending
+
+        return pending(self)
+
+    def ping(self) -> None:
+        """Raises if the database cannot be reached: /readyz."""
+        with self.read() as view:
+            view.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.readers.dispose()
+        self.engine.dispose()
+        if self._queue:
+            self._queue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _WriterQueue:
+    """Who may ask SQLite for its write lock next: one thread of this process, and of all processes one at a time."""
+
+    def __init__(self, database: Path) -> None:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        self._turn = threading.Lock()
+        self._file = os.open(database.with_name(database.name + "-turn"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> None:
+        self._turn.acquire()
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._turn.release()
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+class _NoQueue:
+    """PostgreSQL orders its writers itself."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+_NO_QUEUE = _NoQueue()

@@ -1,0 +1,29 @@
+"""Ids from our own sequences: taken in blocks, never used twice, gaps allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, text, update
+
+from gateway.store import schema
+from gateway.store.engine import Tx
+
+_counter = schema.id_counter
+_take = (
+    update(_counter)
+    .where(_counter.c.name == bindparam("_name"))
+    .values(value=_counter.c.value + bindparam("_n"))
+    .returning(_counter.c.value)
+)
+_nextval = text("SELECT nextval(CAST(:name AS regclass)) FROM generate_series(1, :n)")
+
+
+def take(tx: Tx, name: str, n: int = 1) -> Sequence[int]:
+    """The next `n` ids of a table, ascending; `name` is the table's."""
+    if n <= 0:
+        return ()
+    if tx.is_sqlite:
+        last: int = tx.execute(_take, {"_name": name, "_n": n}).scalar_one()
+        return range(last - n + 1, last + 1)
+    return tx.execute(_nextval, {"name": f"{name}_id_seq", "n": n}).scalars().all()

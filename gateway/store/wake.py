@@ -1,0 +1,154 @@
+"""Telling a waiting worker that there is work: NOTIFY on PostgreSQL, a named pipe a listener on SQLite.
+
+Only a hint. A lost hint costs the time until the next poll, never work. The pipes stand in a folder beside the
+database, so any process that opens the database can ring (the web process, a command, a second worker); a pipe whose
+reader died is removed by the next one who rings.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+from sqlalchemy import URL, Connection, text
+
+CHANNEL = "gateway"
+
+
+class Listener(Protocol):
+    """Waits for hints."""
+
+    def wait(self, timeout_s: float) -> set[str]:
+        """The stages that were woken meanwhile; empty after the time-out."""
+
+    def poke(self) -> None:
+        """End a `wait` of another thread at once."""
+
+    def close(self) -> None: ...
+
+
+def notify(connection: Connection, stages: Iterable[str]) -> None:
+    """Sent by PostgreSQL itself when the transaction commits."""
+    connection.execute(
+        text("SELECT pg_notify(:channel, :stages)"), {"channel": CHANNEL, "stages": ",".join(sorted(stages))}
+    )
+
+
+def ring(database: Path, stages: Iterable[str]) -> None:
+    """Write the stages into every listener's pipe. A full pipe already holds a hint, so nothing is lost."""
+    line = (",".join(sorted(stages)) + "\n").encode()
+    for pipe in _folder(database).glob("*.pipe"):
+        try:
+            handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # ENXIO: nobody reads it any more
+            with suppress(OSError):
+                pipe.unlink()
+            continue
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(handle, line)
+        os.close(handle)
+
+
+def _folder(database: Path) -> Path:
+    return database.with_name(database.name + "-wake")
+
+
+class _Pokes:
+    """A pipe inside this process that ends another thread's wait."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def poke(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._writer, b"\n")
+
+    def drain(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self.reader, 65536)
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self._writer)
+
+
+class FifoListener:
+    """SQLite: reads its own named pipe."""
+
+    def __init__(self, database: Path) -> None:
+        folder = _folder(database)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.pipe"
+        os.mkfifo(self._path, 0o600)
+        # Read and write: with a writer of our own the pipe never reports an end when the last ringer closes it.
+        self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._pokes = _Pokes()
+
+    def wait(self, timeout_s: float) -> set[str]:
+        ready, _, _ = select.select([self._pipe, self._pokes.reader], [], [], max(timeout_s, 0))
+        if self._pokes.reader in ready:
+            self._pokes.drain()
+        if self._pipe not in ready:
+            return set()
+        return _stages(os.read(self._pipe, 65536).decode(errors="replace"))
+
+    def poke(self) -> None:
+        self._pokes.poke()
+
+    def close(self) -> None:
+        self._path.unlink(missing_ok=True)
+        os.close(self._pipe)
+        self._pokes.close()
+
+
+class NotifyListener:
+    """PostgreSQL: LISTEN on a connection of its own, opened again when it breaks."""
+
+    def __init__(self, url: URL) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._pokes = _Pokes()
+        self._connection: psycopg.Connection | None = None
+        self._listen()
+
+    def _listen(self) -> psycopg.Connection:
+        self._connection = psycopg.connect(self._dsn, autocommit=True)
+        self._connection.execute(f"LISTEN {CHANNEL}")
+        return self._connection
+
+    def wait(self, timeout_s: float) -> set[str]:
+        try:
+            connection = self._connection or self._listen()
+            ready, _, _ = select.select([connection.fileno(), self._pokes.reader], [], [], max(timeout_s, 0))
+            if self._pokes.reader in ready:
+                self._pokes.drain()
+            if connection.fileno() not in ready:
+                return set()
+            return _stages("\n".join(notice.payload for notice in connection.notifies(timeout=0)))
+        except psycopg.OperationalError:
+            self._drop()
+            # The database is away. The worker's own statements will say so; here only the hint is missing.
+            select.select([self._pokes.reader], [], [], min(max(timeout_s, 0), 1.0))
+            return set()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
+
+    def poke(self) -> None:
+        self._pokes.poke()
+
+    def close(self) -> None:
+        self._drop()
+        self._pokes.close()
+
+
+def _stages(text: str) -> set[str]:
+    return {stage for line in text.splitlines() for stage in line.split(",") if stage}
