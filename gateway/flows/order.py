@@ -130,15 +130,17 @@ def given(state: OrderState, commands: Iterable[Command]) -> OrderState:
 def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
     if state.order is None:
         return
+    document_id = state.order["document_id"]
     for system in policy.submit_to:
-        yield Call(f"submit:{system}", system, "submit_order", {"document_id": state.order["document_id"]})
+        yield Call(f"submit:{system}", system, "submit_order", {"document_id": document_id})
     for system in policy.inform:
-        yield Call(f"inform:{system}:received", system, "update_order", {"status": OrderStatus.RECEIVED})
+        data = {"status": OrderStatus.RECEIVED, "document_id": document_id}
+        yield Call(f"inform:{system}:received", system, "update_order", data)
     if state.status is OrderStatus.REFUSED:
         for system, refusal in state.refusals.items():
             yield Ask(f"refused:{system}:{refusal.get('message', '')}", "order-refused-by-system", refusal)
     if state.rejected is not None:
-        yield from _tell(policy, OrderStatus.REJECTED, "", state.rejected)
+        yield from _tell(policy, document_id, OrderStatus.REJECTED, "", state.rejected)
         if "order-response" in policy.answers:
             yield Compose("answer", "order-response", {**state.rejected, "decision": "reject"})
         if state.shipments:
@@ -146,21 +148,23 @@ def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
         return
     if state.accepted is None:
         return
-    yield from _tell(policy, OrderStatus.ACCEPTED, "", state.accepted)
+    yield from _tell(policy, document_id, OrderStatus.ACCEPTED, "", state.accepted)
     if "order-response" in policy.answers:
         yield Compose("answer", "order-response", {**state.accepted, "decision": "accept"})
     for number, shipment in state.shipments.items():
-        yield from _tell(policy, OrderStatus.SHIPPED, number, shipment)
+        yield from _tell(policy, document_id, OrderStatus.SHIPPED, number, shipment)
         if "shipment" in policy.answers:
             yield Compose(f"ship-notice:{number}", "shipment", shipment)
     # Retailers match the invoice to the ship notice: it goes after the first one (STYLE.md's order of documents).
     for number, invoice in state.invoices.items() if state.shipments else ():
-        yield from _tell(policy, OrderStatus.INVOICED, number, invoice)
+        yield from _tell(policy, document_id, OrderStatus.INVOICED, number, invoice)
         if "invoice" in policy.answers:
             yield Compose(f"invoice:{number}", "invoice", invoice)
 
 
-def _tell(policy: Policy, status: OrderStatus, number: str, fact: dict[str, Any]) -> Iterable[Command]:
+def _tell(
+    policy: Policy, document_id: int, status: OrderStatus, number: str, fact: dict[str, Any]
+) -> Iterable[Command]:
     for system in policy.inform:
         name = f"inform:{system}:{status}" + (f":{number}" if number else "")
-        yield Call(name, system, "update_order", {"status": status, **fact})
+        yield Call(name, system, "update_order", {**fact, "status": status, "document_id": document_id})
