@@ -114,12 +114,13 @@ class ContentType(NamedTuple):
 
 def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
     """`attachment; filename="a.edi"` and the like, RFC 2231 continuations and charsets included."""
-    main = value.partition(";")[0].strip().lower()
+    main, semicolon, rest = value.partition(";")
     found: dict[str, str] = {}
-    for match in _PARAMETER.finditer(value[len(value.partition(";")[0]) :]):
+    for match in _PARAMETER.finditer(semicolon + rest):
         name, quoted, plain = match.groups()
         found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip())
-    return main, _continued(found)
+    main = main.strip().lower()
+    return main, _continued(found) if "*" in rest else found
 
 
 def _continued(found: dict[str, str]) -> dict[str, str]:
@@ -172,7 +173,9 @@ def quoted(value: str) -> str:
 
 def printable(text: str, limit: int = 200) -> str:
     """Somebody else's text made harmless for a reason, a log line or a page."""
-    shown = "".join(char if char.isprintable() else "?" for char in text[:limit])
+    shown = (
+        text[:limit] if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text[:limit])
+    )
     return shown + ("..." if len(text) > limit else "")
 
 

@@ -7,7 +7,7 @@ content. The fixed DER of a signer is encoded once, since that was half the cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -323,7 +323,7 @@ def _verifier(
         )
 
     def verify_(content: Content, attributes: Node | None) -> None:
-        forms = [(content.digest(digest), True)] if attributes is None else _forms(attributes)
+        forms = iter([(content.digest(digest), True)]) if attributes is None else _forms(attributes)
         for data, ready in forms:
             try:
                 return check(data, ready)
@@ -340,11 +340,13 @@ def _prehashed(digest: Digest) -> utils.Prehashed:
     return utils.Prehashed(digest.hash)
 
 
-def _forms(attributes: Node) -> list[tuple[bytes, bool]]:
-    """What may have been signed: the attributes as a SET in DER as they came, or sorted as DER really wants it."""
-    as_sent = attributes.der(SET)
-    in_order = tlv(SET, *sorted(child.der() for child in attributes.children()))
-    return [(as_sent, False)] if in_order == as_sent else [(as_sent, False), (in_order, False)]
+def _forms(attributes: Node) -> Iterator[tuple[bytes, bool]]:
+    """What may have been signed: the attributes as a SET, as they came, in DER, or sorted as DER really wants it."""
+    as_sent = bytes((SET,)) + attributes.raw[1:]
+    yield as_sent, False
+    if (plain := attributes.der(SET)) != as_sent:
+        yield plain, False
+    yield tlv(SET, *sorted(child.der() for child in attributes.children())), False
 
 
 def _pss(parameters: Node | None, digest: Digest) -> padding.PSS:
