@@ -38,6 +38,7 @@ class DocumentStatus(StrEnum):
     HELD = "held"  # waits for a person (a duplicate with other content, a wrong lane)
     DUPLICATE = "duplicate"  # its content was processed before; kept, not used
     VALID = "valid"  # waits for its map
+    CLEARED = "cleared"  # a person decided that it is used all the same; waits for its map
     STUCK = "stuck"  # its map could not carry it; a work item says why
     DONE = "done"  # its business fact is recorded and what is owed because of it is stored
 
@@ -69,6 +70,7 @@ class Outcome(StrEnum):
     GAVE_UP = "gave up"
     CONFIRMED = "confirmed"
     REFUSED = "refused"
+    CLEARED = "cleared by a person"
 
 
 class DeliveryStatus(StrEnum):
@@ -95,7 +97,10 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.VALID, O.SEEN_BEFORE): S.DUPLICATE,
     (S.VALID, O.SET_ASIDE): S.HELD,
     (S.STUCK, O.RUN_AGAIN): S.VALID,
-    (S.HELD, O.RUN_AGAIN): S.VALID,
+    (S.CLEARED, O.TRANSLATED): S.DONE,
+    (S.CLEARED, O.NOT_TRANSLATED): S.STUCK,
+    (S.HELD, O.CLEARED): S.CLEARED,
+    (S.DUPLICATE, O.CLEARED): S.CLEARED,
     (S.INVALID, O.RUN_AGAIN): S.VALID,
     (S.DONE, O.RUN_AGAIN): S.VALID,
     (S.COMPOSED, O.TRANSLATED): S.READY,

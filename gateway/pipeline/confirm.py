@@ -97,7 +97,7 @@ def _keys(tx: Tx, ours: Any) -> tuple[tuple[str, str], ...]:
     if ours.answers_document_id is None:
         return ()
     number = tx.execute(select(document.c.business_key).where(document.c.id == ours.answers_document_id)).scalar()
-    return (order_key(ours.partner, number.partition("/")[0]),) if number else ()
+    return (order_key(ours.partner, number),) if number else ()
 
 
 def _unmatched(row: Any, answer: Answer) -> Alert:

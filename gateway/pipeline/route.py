@@ -51,9 +51,9 @@ class FlowMoved(Exception):
     """Somebody else changed the flow in between; the whole commit is done again."""
 
 
-def order_key(partner: str, order_number: str) -> Key:
-    """A purchase order number is unique only for the partner who gave it."""
-    return order.KIND, f"{partner}/{order_number}"
+def order_key(partner: str, order_number: str, release: str | None = None) -> Key:
+    """A purchase order number is unique only for the partner who gave it; each release of a blanket is an order."""
+    return order.KIND, f"{partner}/{order_number}" + (f"/{release}" if release else "")
 
 
 def happen(tx: Tx, house: House, facts: Sequence[Fact]) -> list[int]:

@@ -142,7 +142,7 @@ def _duplicate(
 ) -> Outcome:
     """What the agreement wants done with a business key that was used before."""
     before = known.get((row.partner, row.lane, made.kind, made.key()))
-    if before is None or row.status != DocumentStatus.VALID or row.attempts > 1:
+    if before is None or row.status == DocumentStatus.CLEARED:
         return Outcome.TRANSLATED
     if before == row.content_sha256:
         return Outcome.SEEN_BEFORE
@@ -176,12 +176,12 @@ def keys_of(partner: str, made: Document) -> tuple[Key, ...]:
     """Every flow this document touches."""
     match made:
         case Order():
-            return (order_key(partner, made.order_number),)
+            return (order_key(partner, made.order_number, made.release_number),)
         case Shipment():
-            numbers = dict.fromkeys(o.order_number for o in made.orders if o.order_number)
-            return tuple(order_key(partner, number) for number in numbers)
+            named = [(o.order_number, o.release_number) for o in made.orders if o.order_number]
+            return tuple(order_key(partner, number, release) for number, release in dict.fromkeys(named))
         case Invoice() if made.order_number:
-            return (order_key(partner, made.order_number),)
+            return (order_key(partner, made.order_number, made.release_number),)
     number = getattr(made, "order_number", None)
     return (order_key(partner, number),) if number else ((made.kind, f"{partner}/{made.key()}"),)
 
