@@ -129,7 +129,10 @@ class DirectoryChannel:
         return found.st_size
 
     def _arrival(self, working: int, claimed: str) -> Arrival | None:
-        found = os.stat(claimed, dir_fd=working, follow_symlinks=False)
+        try:
+            found = os.stat(claimed, dir_fd=working, follow_symlinks=False)
+        except FileNotFoundError:  # another poller's, stored and taken away just now
+            return None
         # our rename moved ctime; a young mtime says that somebody writes through a handle opened before the claim
         if not _is_ours(found) or _age(found.st_mtime) < self.settings.stable_for:
             return None
