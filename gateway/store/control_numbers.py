@@ -1,0 +1,61 @@
+"""Control numbers: given out once and in order; one taken by a transaction that rolls back is given out next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from gateway.store import schema
+from gateway.store.engine import Tx
+
+HIGHEST = 999_999_999
+"""ISA13 and GS06 have nine digits; after the highest comes 1."""
+
+_t = schema.control_number
+
+
+class Counter(NamedTuple):
+    """Whose numbers these are. The order of the fields is the order in which counters are locked."""
+
+    company: str
+    partner: str
+    lane: str
+    kind: str  # "ISA", "GS PO", "UNB" ...
+
+
+_is_counter = [_t.c[name] == bindparam(f"_{name}") for name in Counter._fields]
+_locked = select(_t.c.value).where(*_is_counter).with_for_update()
+_set = update(_t).where(*_is_counter).values(value=bindparam("_value"))
+
+
+def take(tx: Tx, wanted: Mapping[Counter, int]) -> dict[Counter, list[int]]:
+    """The next numbers of several counters.
+
+    Counters are locked in key order, so that two workers never wait for each other, and until the commit, so that
+    numbers leave in the order in which they were taken.
+    """
+    taken = {}
+    for counter in sorted(wanted):
+        key = {f"_{name}": value for name, value in counter._asdict().items()}
+        last = tx.scalar(_locked, key)
+        if last is None:
+            insert = sqlite_insert if tx.is_sqlite else postgresql_insert
+            tx.execute(insert(_t).values(**counter._asdict(), value=0).on_conflict_do_nothing())
+            last = tx.scalar(_locked, key)
+        numbers = [(last + n) % HIGHEST + 1 for n in range(wanted[counter])]
+        if numbers:
+            tx.execute(_set, {**key, "_value": numbers[-1]})
+        taken[counter] = numbers
+    return taken
+
+
+def skip_ahead(tx: Tx, by: int) -> None:
+    """After a restore: numbers given out since the backup must not be given out again."""
+    for row in tx.all(select(_t).order_by(_t.c.company, _t.c.partner, _t.c.lane, _t.c.kind)):
+        counter = Counter(row.company, row.partner, row.lane, row.kind)
+        value = (row.value + by - 1) % HIGHEST + 1
+        tx.execute(_set, {f"_{name}": part for name, part in counter._asdict().items()} | {"_value": value})
