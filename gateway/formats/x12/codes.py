@@ -36,7 +36,7 @@ class Code(StrEnum):
     INTERCHANGE_EMPTY = "interchange-empty", "024"
     SEGMENT_OUTSIDE_GROUP = "segment-outside-group", "024"
     FINAL_TERMINATOR_MISSING = "final-terminator-missing"
-    TRAILER_TOO_MANY_ELEMENTS = "trailer-too-many-elements"
+    ENVELOPE_TOO_MANY_ELEMENTS = "envelope-too-many-elements"  # in GS, GE or IEA
     # The group (AK905)
     GROUP_HEADER_MISSING = "group-header-missing"
     GROUP_HEADER_ELEMENT_INVALID = "group-header-element-invalid", "1"

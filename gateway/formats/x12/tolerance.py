@@ -57,17 +57,14 @@ RELAXATIONS: Mapping[str, Relaxation] = {
             Code.FINAL_TERMINATOR_MISSING,
         ),
     ),
-    "trailing": Relaxation(
-        "Empty elements at the end of a segment and spaces at the end of an element.",
-        E,
-        W,
-        W,
-        (Code.TRAILING_EMPTY_ELEMENTS, Code.TRAILING_SPACES),
+    "trailing-separators": Relaxation(
+        "Empty elements at the end of a segment.", E, E, W, (Code.TRAILING_EMPTY_ELEMENTS,)
     ),
+    "trailing-spaces": Relaxation("Spaces at the end of an element.", E, W, W, (Code.TRAILING_SPACES,)),
     "unpadded-header": Relaxation(
         "An ISA whose elements are not padded to their fixed width, or without ISA16.",
         R,
-        W,
+        E,
         W,
         (Code.INTERCHANGE_HEADER_NOT_PADDED, Code.COMPONENT_SEPARATOR_MISSING),
     ),
@@ -81,12 +78,11 @@ RELAXATIONS: Mapping[str, Relaxation] = {
     "group-header-elements": Relaxation(
         "Values in GS that are not what the standard lists.",
         R,
-        E,
+        W,
         W,
         (
             Code.GROUP_HEADER_ELEMENT_INVALID,
             Code.GROUP_CONTROL_NUMBER_INVALID,
-            Code.TRAILER_TOO_MANY_ELEMENTS,
         ),
     ),
     "functional-id": Relaxation("A GS01 that does not fit ST01.", R, E, W, (Code.FUNCTIONAL_ID_MISMATCH,)),
@@ -100,21 +96,20 @@ RELAXATIONS: Mapping[str, Relaxation] = {
     "interchange-control-number": Relaxation(
         "An IEA02 that differs from ISA13.", R, R, W, (Code.INTERCHANGE_CONTROL_NUMBER_MISMATCH,)
     ),
+    "interchange-control-number-padding": Relaxation(
+        "An IEA02 that differs from ISA13 only in leading zeros.", E, W, W, (Code.INTERCHANGE_CONTROL_NUMBER_PADDING,)
+    ),
     "control-number-padding": Relaxation(
-        "A trailer's control number that differs from its header's only in leading zeros.",
+        "A GE02 or SE02 that differs from its header only in leading zeros.",
+        E,
         E,
         W,
-        W,
-        (
-            Code.INTERCHANGE_CONTROL_NUMBER_PADDING,
-            Code.GROUP_CONTROL_NUMBER_PADDING,
-            Code.SET_CONTROL_NUMBER_PADDING,
-        ),
+        (Code.GROUP_CONTROL_NUMBER_PADDING, Code.SET_CONTROL_NUMBER_PADDING),
     ),
     "control-number-repeated": Relaxation(
         "One file that uses a control number twice.",
         R,
-        W,
+        E,
         W,
         (
             Code.INTERCHANGE_CONTROL_NUMBER_REPEATED,
@@ -199,6 +194,7 @@ RELAXATIONS: Mapping[str, Relaxation] = {
         W,
         (
             Code.TOO_MANY_ELEMENTS,
+            Code.ENVELOPE_TOO_MANY_ELEMENTS,
             Code.TOO_MANY_REPETITIONS,
             Code.TOO_MANY_COMPONENTS,
             Code.UNEXPECTED_COMPONENTS,

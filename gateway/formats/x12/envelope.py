@@ -1,0 +1,196 @@
+"""The checks of ISA, GS, ST, SE, GE and IEA: numbers, counts, and values the standard lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gateway.formats.finding import Finding
+from gateway.formats.x12.codes import Code
+from gateway.formats.x12.tolerance import Tolerance
+from gateway.formats.x12.values import is_date, is_time
+
+Row = Sequence[str]
+
+ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
+
+# GS01 of each set (X12 element 479); sets that share a group share the code
+FUNCTIONAL_IDS: dict[str, str] = {
+    "180": "AN",
+    "204": "SM",
+    "210": "IM",
+    "214": "QM",
+    "810": "IN",
+    "812": "CD",
+    "820": "RA",
+    "824": "AG",
+    "830": "PS",
+    "832": "SC",
+    "846": "IB",
+    "850": "PO",
+    "852": "PD",
+    "855": "PR",
+    "856": "SH",
+    "860": "PC",
+    "862": "SS",
+    "864": "TX",
+    "865": "CA",
+    "867": "PT",
+    "940": "OW",
+    "943": "AR",
+    "944": "RE",
+    "945": "SW",
+    "947": "AW",
+    "990": "GF",
+    "997": "FA",
+    "999": "FA",
+}
+
+
+def _at(row: Row, element: int) -> str:
+    return row[element].strip() if len(row) > element else ""
+
+
+def header_findings(isa: Row, tolerate: Tolerance) -> Iterator[Finding]:
+    """ISA: widths and values, each with the TA105 code that names it."""
+    widths = ISA_WIDTHS if isa[16] else ISA_WIDTHS[:15]
+    if any(len(isa[n]) != width for n, width in enumerate(widths, 1)):
+        yield tolerate.finding(Code.INTERCHANGE_HEADER_NOT_PADDED, segment="ISA")
+    if not isa[16]:
+        yield tolerate.finding(Code.COMPONENT_SEPARATOR_MISSING, segment="ISA", element=16)
+    expectations: tuple[tuple[int, str, bool, str], ...] = (
+        (1, "010", re.fullmatch(r"0[0-9]", _at(isa, 1)) is not None, "00"),
+        (3, "012", re.fullmatch(r"0[0-9]", _at(isa, 3)) is not None, "00"),
+        (5, "005", re.fullmatch(r"[0-9A-Z]{2}", _at(isa, 5)) is not None, "ZZ"),
+        (6, "006", bool(_at(isa, 6)), ""),
+        (7, "007", re.fullmatch(r"[0-9A-Z]{2}", _at(isa, 7)) is not None, "ZZ"),
+        (8, "008", bool(_at(isa, 8)), ""),
+        (9, "014", len(_at(isa, 9)) == 6 and is_date(_at(isa, 9)), "YYMMDD"),
+        (10, "015", len(_at(isa, 10)) == 4 and is_time(_at(isa, 10)), "HHMM"),
+        (12, "017", re.fullmatch(r"00[0-9]{3}", _at(isa, 12)) is not None, "00401"),
+        (13, "018", re.fullmatch(r"[0-9]{9}", _at(isa, 13)) is not None, "000000001"),
+        (14, "019", _at(isa, 14) in ("0", "1"), "0 1"),
+        (15, "020", _at(isa, 15) in ("I", "P", "T"), "I P T"),
+    )
+    for element, standard, fits, expected in expectations:
+        if not fits:
+            yield tolerate.finding(
+                Code.INTERCHANGE_HEADER_ELEMENT_INVALID,
+                standard_code=standard,
+                segment="ISA",
+                element=element,
+                value=_at(isa, element),
+                expected=expected or None,
+            )
+
+
+def interchange_trailer_findings(isa: Row, iea: Row | None, groups: int, tolerate: Tolerance) -> Iterator[Finding]:
+    """IEA against ISA and the groups we counted."""
+    if iea is None:
+        yield tolerate.finding(Code.INTERCHANGE_TRAILER_MISSING, segment="IEA")
+        return
+    count = _at(iea, 1)
+    if not count.isdecimal() or int(count) != groups:
+        yield tolerate.finding(Code.GROUP_COUNT_WRONG, segment="IEA", element=1, value=count, expected=str(groups))
+    yield from _same_number(
+        _at(isa, 13),
+        _at(iea, 2),
+        ("IEA", Code.INTERCHANGE_CONTROL_NUMBER_MISMATCH, Code.INTERCHANGE_CONTROL_NUMBER_PADDING),
+        tolerate,
+    )
+    if len(iea) > 3 and any(iea[3:]):
+        yield tolerate.finding(Code.ENVELOPE_TOO_MANY_ELEMENTS, segment="IEA", element=3, value=iea[3])
+
+
+def group_header_findings(gs: Row, tolerate: Tolerance) -> Iterator[Finding]:
+    """GS: values and length."""
+    expectations: tuple[tuple[int, bool, str], ...] = (
+        (1, re.fullmatch(r"[A-Z0-9]{2}", _at(gs, 1)) is not None, "PO"),
+        (2, 1 <= len(_at(gs, 2)) <= 15, "1 15"),
+        (3, 1 <= len(_at(gs, 3)) <= 15, "1 15"),
+        (4, is_date(_at(gs, 4)), "CCYYMMDD"),
+        (5, is_time(_at(gs, 5)), "HHMM"),
+        (7, _at(gs, 7) in ("X", "T"), "X T"),
+        (8, 1 <= len(_at(gs, 8)) <= 12, "004010"),
+    )
+    for element, fits, expected in expectations:
+        if not fits:
+            value = _at(gs, element)
+            code = Code.GROUP_HEADER_ELEMENT_INVALID
+            yield tolerate.finding(code, segment="GS", element=element, value=value, expected=expected)
+    number = _at(gs, 6)
+    if not (number.isascii() and number.isdecimal() and len(number) <= 9):
+        yield tolerate.finding(Code.GROUP_CONTROL_NUMBER_INVALID, segment="GS", element=6, value=number)
+    if len(gs) > 9 and any(gs[9:]):
+        yield tolerate.finding(Code.ENVELOPE_TOO_MANY_ELEMENTS, segment="GS", element=9, value=gs[9])
+
+
+def group_trailer_findings(gs: Row, ge: Row | None, sets: int, tolerate: Tolerance) -> Iterator[Finding]:
+    """GE against GS and the sets we counted."""
+    if ge is None:
+        yield tolerate.finding(Code.GROUP_TRAILER_MISSING, segment="GE")
+        return
+    count = _at(ge, 1)
+    if not count.isdecimal() or int(count) != sets:
+        yield tolerate.finding(Code.SET_COUNT_WRONG, segment="GE", element=1, value=count, expected=str(sets))
+    if gs:
+        yield from _same_number(
+            _at(gs, 6),
+            _at(ge, 2),
+            ("GE", Code.GROUP_CONTROL_NUMBER_MISMATCH, Code.GROUP_CONTROL_NUMBER_PADDING),
+            tolerate,
+        )
+    if len(ge) > 3 and any(ge[3:]):
+        yield tolerate.finding(Code.ENVELOPE_TOO_MANY_ELEMENTS, segment="GE", element=3, value=ge[3])
+
+
+def set_findings(rows: Sequence[Row], functional_id: str, tolerate: Tolerance) -> Iterator[Finding]:
+    """ST and SE: identifier, control numbers and the count of segments."""
+    header, trailer = rows[0], rows[-1]
+    set_id, number = _at(header, 1), _at(header, 2)
+    if not (len(set_id) == 3 and set_id.isascii() and set_id.isalnum()):
+        yield tolerate.finding(Code.SET_IDENTIFIER_INVALID, segment="ST", position=1, element=1, value=set_id)
+    elif functional_id and FUNCTIONAL_IDS.get(set_id, functional_id) != functional_id:
+        yield tolerate.finding(
+            Code.FUNCTIONAL_ID_MISMATCH,
+            segment="GS",
+            element=1,
+            value=functional_id,
+            expected=FUNCTIONAL_IDS[set_id],
+        )
+    if not number:
+        yield tolerate.finding(Code.SET_CONTROL_NUMBER_INVALID, segment="ST", position=1, element=2, value=number)
+    if trailer[0].upper() != "SE":
+        yield tolerate.finding(Code.SET_TRAILER_MISSING, segment="SE", position=len(rows))
+        return
+    count = _at(trailer, 1)
+    if count != str(len(rows)) and (not count.isdecimal() or int(count) != len(rows)):
+        yield tolerate.finding(
+            Code.SEGMENT_COUNT_WRONG,
+            segment="SE",
+            position=len(rows),
+            element=1,
+            value=count,
+            expected=str(len(rows)),
+        )
+    if _at(trailer, 2) != number:
+        kind = ("SE", Code.SET_CONTROL_NUMBER_MISMATCH, Code.SET_CONTROL_NUMBER_PADDING)
+        yield from _same_number(number, _at(trailer, 2), kind, tolerate, len(rows))
+
+
+def _same_number(
+    header: str, trailer: str, kind: tuple[str, Code, Code], tolerate: Tolerance, position: int | None = None
+) -> Iterator[Finding]:
+    """A trailer repeats its header's control number; some systems drop the leading zeros on the way."""
+    if header == trailer:
+        return
+    segment, differs, padding = kind
+    same_value = header.isdecimal() and trailer.isdecimal() and int(header) == int(trailer)
+    yield tolerate.finding(
+        padding if same_value else differs,
+        segment=segment,
+        position=position,
+        element=2,
+        value=trailer,
+        expected=header,
+    )
