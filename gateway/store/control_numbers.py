@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter as Tally
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select, update
@@ -32,25 +33,24 @@ _locked = select(_t.c.value).where(*_is_counter).with_for_update()
 _set = update(_t).where(*_is_counter).values(value=bindparam("_value"))
 
 
-def take(tx: Tx, wanted: Mapping[Counter, int]) -> dict[Counter, list[int]]:
-    """The next numbers of several counters.
+def draw(tx: Tx, counters: Iterable[tuple[str, str, str, str]]) -> dict[tuple[str, str, str, str], list[int]]:
+    """The next numbers of several counters; one that is named n times gives n numbers.
 
     Counters are locked in key order, so that two workers never wait for each other, and until the commit, so that
     numbers leave in the order in which they were taken.
     """
-    taken = {}
-    for counter in sorted(wanted):
-        key = {f"_{name}": value for name, value in counter._asdict().items()}
+    drawn: dict[tuple[str, str, str, str], list[int]] = {}
+    for counter, n in sorted(Tally(counters).items()):
+        key = {f"_{name}": value for name, value in zip(Counter._fields, counter, strict=True)}
         last = tx.scalar(_locked, key)
         if last is None:
             insert = sqlite_insert if tx.is_sqlite else postgresql_insert
-            tx.execute(insert(_t).values(**counter._asdict(), value=0).on_conflict_do_nothing())
+            fresh = dict(zip(Counter._fields, counter, strict=True)) | {"value": 0}
+            tx.execute(insert(_t).values(fresh).on_conflict_do_nothing())
             last = tx.scalar(_locked, key)
-        numbers = [(last + n) % HIGHEST + 1 for n in range(wanted[counter])]
-        if numbers:
-            tx.execute(_set, {**key, "_value": numbers[-1]})
-        taken[counter] = numbers
-    return taken
+        drawn[counter] = [(last + place) % HIGHEST + 1 for place in range(n)]
+        tx.execute(_set, {**key, "_value": drawn[counter][-1]})
+    return drawn
 
 
 def skip_ahead(tx: Tx, by: int) -> None:

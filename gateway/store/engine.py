@@ -102,7 +102,7 @@ class View:
         """The row of a table with this id."""
         return self.first(select(table).where(table.c.id == bindparam("_id")), {"_id": row_id})
 
-    def by_ids(self, table: Table, ids: Sequence[int], *, column: str = "id") -> list[Record]:
+    def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
         found: list[Record] = []
         key = table.c[column]

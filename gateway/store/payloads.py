@@ -6,22 +6,26 @@ Nothing is shared between owners, even where the bytes are equal: retention and 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 
 from gateway.store import ids, schema
-from gateway.store.engine import IN_LIMIT, Tx, View
+from gateway.store.engine import IN_LIMIT, Record, Store, Tx, View
 
 CHUNK = 1_000_000
 """A body is sealed in pieces of this size, so that a part of a large one can be read without all of it."""
 
+SEGMENTS = "application/vnd.gateway.segments+json"
+
 _chunk = schema.payload_chunk
 _chunks = (
-    select(_chunk.c.n, _chunk.c.key_id, _chunk.c.sealed)
-    .where(_chunk.c.payload_id == bindparam("payload"), _chunk.c.n.between(bindparam("first"), bindparam("last")))
-    .order_by(_chunk.c.n)
+    select(_chunk.c.payload_id, _chunk.c.key_id, _chunk.c.sealed, schema.payload.c.owner)
+    .join(schema.payload, schema.payload.c.id == _chunk.c.payload_id)
+    .where(_chunk.c.payload_id.in_(bindparam("among", expanding=True)), _chunk.c.n == bindparam("n"))
 )
 
 
@@ -48,12 +52,27 @@ class Stored:
     size: int
 
 
-def put(tx: Tx, body: Body) -> Stored:
-    """Store one body."""
-    return put_many(tx, [body])[0]
+def store(tx: Tx, content: bytes | Iterable[bytes], *, owner: str, lane: str, media_type: str | None = None) -> Stored:
+    """Store one body; of one that comes in pieces, one chunk is held in memory."""
+    if isinstance(content, bytes):
+        return store_many(tx, [Body(content, owner, lane, media_type)])[0]
+    (payload_id,) = ids.take(tx, "payload")
+    digest, size, n, waiting = hashlib.sha256(), 0, 0, bytearray()
+    for piece in content:
+        digest.update(piece)
+        size += len(piece)
+        waiting += piece
+        while len(waiting) >= CHUNK:
+            tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, bytes(waiting[:CHUNK]))])
+            del waiting[:CHUNK]
+            n += 1
+    if waiting:
+        tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, bytes(waiting))])
+    tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, digest.hexdigest(), size, media_type)])
+    return Stored(payload_id, digest.hexdigest(), size)
 
 
-def put_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
+def store_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
     """Store many bodies with two statements."""
     stored, rows, chunks = [], [], []
     for payload_id, body in zip(ids.take(tx, "payload", len(bodies)), bodies, strict=True):
@@ -67,69 +86,78 @@ def put_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
     return stored
 
 
-def put_stream(tx: Tx, pieces: Iterable[bytes], *, owner: str, lane: str, media_type: str | None = None) -> Stored:
-    """Store a body that does not fit in memory; at most one chunk of it is held."""
-    (payload_id,) = ids.take(tx, "payload")
-    digest, size, n, waiting = hashlib.sha256(), 0, 0, bytearray()
-    for piece in pieces:
-        digest.update(piece)
-        size += len(piece)
-        waiting += piece
-        while len(waiting) >= CHUNK:
-            tx.execute(insert(_chunk), _sealed(tx, payload_id, n, owner, bytes(waiting[:CHUNK])))
-            del waiting[:CHUNK]
-            n += 1
-    if waiting:
-        tx.execute(insert(_chunk), _sealed(tx, payload_id, n, owner, bytes(waiting)))
-    tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, digest.hexdigest(), size, media_type)])
-    return Stored(payload_id, digest.hexdigest(), size)
+def read_all(source: Store | View, payload_id: int) -> bytes:
+    """A whole body. Raises LookupError, PayloadPurged, KeyMissing or SealBroken, as all readers here do."""
+    return b"".join(stream(source, payload_id))
 
 
-def get(view: View, payload_id: int) -> bytes:
-    """A whole body. Raises LookupError, PayloadPurged, KeyMissing or SealBroken."""
-    return get_many(view, [payload_id])[payload_id]
+def stream(source: Store | View, payload_id: int) -> Iterator[bytes]:
+    """A body chunk by chunk. From a Store, each chunk is read in a snapshot of its own: bodies never change."""
+    for n in range(-(-_about(source, [payload_id])[payload_id].size // CHUNK)):
+        yield _open(source, [payload_id], n)[payload_id]
 
 
-def get_many(view: View, payload_ids: Sequence[int]) -> dict[int, bytes]:
-    """Whole bodies by id, with two statements a thousand."""
-    wanted = list(dict.fromkeys(payload_ids))
-    rows = {row.id: row for row in view.by_ids(schema.payload, wanted)}
-    pieces: dict[int, list[tuple[int, bytes]]] = {payload_id: [] for payload_id in wanted}
-    for start in range(0, len(wanted), IN_LIMIT):
-        for chunk in view.by_ids(_chunk, wanted[start : start + IN_LIMIT], column="payload_id"):
-            if chunk.payload_id in rows:
-                belongs_to = _belongs_to(chunk.payload_id, chunk.n, rows[chunk.payload_id].owner)
-                plain = view.keys.open(chunk.key_id, chunk.sealed, belongs_to)
-                pieces[chunk.payload_id].append((chunk.n, plain))
-    found = {}
-    for payload_id in wanted:
+def cut(source: Store | View, parts: Sequence[tuple[int, int, int]]) -> list[bytes]:
+    """Parts of bodies, each (payload id, offset, size), in their order; opens each chunk that is needed once."""
+    sizes = {payload_id: row.size for payload_id, row in _about(source, [part[0] for part in parts]).items()}
+    needed: dict[int, set[int]] = {}
+    for payload_id, offset, size in parts:
+        for n in range(offset // CHUNK, -(-min(offset + size, sizes[payload_id]) // CHUNK)):
+            needed.setdefault(n, set()).add(payload_id)
+    found: list[list[bytes]] = [[] for _ in parts]
+    for n in sorted(needed):
+        opened = _open(source, sorted(needed[n]), n)
+        start, end = n * CHUNK, (n + 1) * CHUNK
+        for pieces, (payload_id, offset, size) in zip(found, parts, strict=True):
+            if payload_id in opened and offset < end and offset + size > start:
+                pieces.append(opened[payload_id][max(offset - start, 0) : offset + size - start])
+    return [b"".join(pieces) for pieces in found]
+
+
+def store_segments(tx: Tx, segments: Sequence[Sequence[str]], *, owner: str, lane: str) -> Stored:
+    """Store a set that is written but not yet in its envelope, which decides its separators."""
+    content = json.dumps(segments, ensure_ascii=False, separators=(",", ":")).encode()
+    return store(tx, content, owner=owner, lane=lane, media_type=SEGMENTS)
+
+
+def segments(source: Store | View, payload_ids: Sequence[int]) -> dict[int, list[list[str]]]:
+    """What `store_segments` stored, by payload id."""
+    sizes = _about(source, payload_ids)
+    whole = cut(source, [(payload_id, 0, sizes[payload_id].size) for payload_id in payload_ids])
+    return {payload_id: json.loads(text) for payload_id, text in zip(payload_ids, whole, strict=True)}
+
+
+@contextmanager
+def _view(source: Store | View) -> Iterator[View]:
+    if isinstance(source, View):
+        yield source
+    else:
+        with source.read() as view:
+            yield view
+
+
+def _about(source: Store | View, payload_ids: Sequence[int]) -> dict[int, Record]:
+    with _view(source) as view:
+        rows = {row.id: row for row in view.by_ids(schema.payload, list(dict.fromkeys(payload_ids)))}
+    for payload_id in payload_ids:
         if payload_id not in rows:
             raise LookupError(f"no payload {payload_id}")
         if rows[payload_id].purged_at is not None:
             raise PayloadPurged(f"payload {payload_id} was deleted by retention")
-        found[payload_id] = b"".join(plain for _, plain in sorted(pieces[payload_id]))
-    return found
+    return rows
 
 
-def stream(view: View, payload_id: int, *, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
-    """A body, or a part of it, chunk by chunk; opens only the chunks it needs."""
-    row = view.get(schema.payload, payload_id)
-    if row is None:
-        raise LookupError(f"no payload {payload_id}")
-    if row.purged_at is not None:
-        raise PayloadPurged(f"payload {payload_id} was deleted by retention")
-    end = row.size if size is None else min(row.size, offset + size)
-    for n in range(offset // CHUNK, -(-end // CHUNK)):
-        found = view.first(_chunks, {"payload": payload_id, "first": n, "last": n})
-        if found is None:
-            raise LookupError(f"payload {payload_id} has no chunk {n}")
-        plain = view.keys.open(found.key_id, found.sealed, _belongs_to(payload_id, n, row.owner))
-        yield plain[max(offset - n * CHUNK, 0) : end - n * CHUNK]
-
-
-def cut(view: View, payload_id: int, offset: int, size: int) -> bytes:
-    """A part of a body: one document of an interchange."""
-    return b"".join(stream(view, payload_id, offset=offset, size=size))
+def _open(source: Store | View, payload_ids: Sequence[int], n: int) -> dict[int, bytes]:
+    """The n-th chunk of each of these bodies."""
+    opened = {}
+    with _view(source) as view:
+        for start in range(0, len(payload_ids), IN_LIMIT):
+            for row in view.all(_chunks, {"n": n, "among": payload_ids[start : start + IN_LIMIT]}):
+                belongs_to = _belongs_to(row.payload_id, n, row.owner)
+                opened[row.payload_id] = view.keys.open(row.key_id, row.sealed, belongs_to)
+    if len(opened) != len(payload_ids):
+        raise LookupError(f"chunk {n} of a payload is missing: {sorted(set(payload_ids) - set(opened))[:5]}")
+    return opened
 
 
 def _row(

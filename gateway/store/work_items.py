@@ -2,82 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, text, update
 
 from gateway.store import ids, schema
 from gateway.store.engine import Record, Tx, View
 
 _t = schema.work_item
-_open = select(_t).where(
-    _t.c.lane == bindparam("lane"), _t.c.dedupe_key == bindparam("dedupe_key"), _t.c.settled_at.is_(None)
-)
+_only_one = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+_BLANK = {column.name: None for column in _t.c if column.nullable}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkItem:
-    """A stop with an owner, in plain words."""
+def open_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Open an item for each row of columns, or find the open one with its lane and dedupe key; returns their ids.
 
-    lane: str
-    code: str
-    category: str  # source data, partner, platform, orchestration
-    title: str
-    where: str
-    why: str
-    who: str
-    what_to_do: str
-    lost_at: int | None = None  # the moment from which something is lost
-    owner: str | None = None
-    subject: tuple[str, int] | None = None  # table and id of the row it is about
-    partner: str | None = None
-    correlation_id: str | None = None
-    data: Mapping[str, Any] | None = None
-    dedupe_key: str | None = None
+    A row without `dedupe_key` is always a new item. Two workers with the same trouble at the same moment get one item.
+    """
+    keys = sorted({(row["lane"], row["dedupe_key"]) for row in rows if row.get("dedupe_key") is not None})
+    if not tx.is_sqlite:
+        for lane, key in keys:  # the second worker waits here for the first one's commit
+            tx.execute(_only_one, {"key": f"work item {lane} {key}"})
+    is_open = {(row.lane, row.dedupe_key): row.id for row in _open(tx, [key for _, key in keys])}
+    opened, fresh = [], []
+    for row in rows:
+        key = (row["lane"], row.get("dedupe_key"))
+        if key not in is_open or key[1] is None:
+            (is_open[key],) = ids.take(tx, "work_item")
+            fresh.append({**_BLANK, **row, "id": is_open[key], "status": "open", "opened_at": tx.now})
+        opened.append(is_open[key])
+    tx.insert(_t, fresh)
+    return opened
 
 
-def open_item(tx: Tx, item: WorkItem) -> int:
-    """Open an item, or return the open one with the same dedupe key. Concurrent openers get the same one."""
-    if item.dedupe_key is not None:
-        if not tx.is_sqlite:
-            # Two workers with the same trouble at the same moment: the second waits for the first one's commit.
-            tx.connection.exec_driver_sql(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"work item {item.lane} {item.dedupe_key}",)
-            )
-        found = tx.first(_open, {"lane": item.lane, "dedupe_key": item.dedupe_key})
-        if found is not None:
-            return int(found.id)
-    (item_id,) = ids.take(tx, "work_item")
-    tx.insert(
-        _t,
-        [
-            {
-                "id": item_id,
-                "lane": item.lane,
-                "code": item.code,
-                "category": item.category,
-                "title": item.title,
-                "where_": item.where,
-                "why": item.why,
-                "who": item.who,
-                "what_to_do": item.what_to_do,
-                "lost_at": item.lost_at,
-                "owner": item.owner,
-                "status": "open",
-                "subject": item.subject[0] if item.subject else None,
-                "subject_id": item.subject[1] if item.subject else None,
-                "partner": item.partner,
-                "correlation_id": item.correlation_id,
-                "opened_at": tx.now,
-                "data": None if item.data is None else json.dumps(item.data),
-                "dedupe_key": item.dedupe_key,
-            }
-        ],
-    )
-    return item_id
+def _open(tx: Tx, keys: Sequence[str]) -> list[Record]:
+    return [row for row in tx.by_ids(_t, keys, column="dedupe_key") if row.settled_at is None]
 
 
 def settle(tx: Tx, item_ids: Sequence[int], by: str) -> list[int]:
