@@ -1,0 +1,204 @@
+"""Posting AS2 messages and receipts. What to send was made and stored before (`gateway.as2.build`); every try of it
+posts the same headers and bytes, so also the same Message-ID.
+
+A parcel is the stored message as it goes over the wire: its header lines, an empty line, its body. The answer to a
+message comes back whole: the caller stores it and, in `confirm`, compares the receipt with the MIC it kept.
+
+No redirect is followed (it would carry the message to an address nobody agreed on), nothing is compressed by HTTP, no
+proxy or password is taken from the environment, and of an answer no more is read than a receipt may have.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+import httpx
+from pydantic import Field, model_validator
+
+from gateway.as2.disposition import AS2Error
+from gateway.as2.mdn import MDN_SIZE, Mdn
+from gateway.as2.message import MdnRequest
+from gateway.as2.mime import Headers, read_headers
+from gateway.as2.partnership import Partnership
+from gateway.as2.stream import Stream, sliced
+from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
+from gateway.channels.http import NOT_SENT, NOT_TAKEN_UP, OUR_KEY, BadUrl, checked, retry_after
+from gateway.partners.secrets import SecretMissing, SecretRef, Setting
+from gateway.partners.values import Duration, Written, wrong
+
+_OURS = frozenset({"content-length", "transfer-encoding", "host", "connection", "accept-encoding", "content-encoding"})
+
+
+class As2Settings(Written):
+    """Their AS2 address, and how the connection to it is made."""
+
+    url: Setting
+    allow_http: bool = False  # plain http to another machine: AS2 protects the message itself, not who talks to whom
+    user: Setting | None = None
+    password: SecretRef | None = None
+    ca: Path | None = None  # certificates that their server's certificate must come from; default: the public ones
+    client_certificate: Path | None = None  # PEM with our TLS certificate
+    client_key: Path | None = None  # and its key, if that is in a file of its own
+    chunked: bool = False  # for servers that want it; default is Content-Length
+    connect_timeout: Duration = timedelta(seconds=30)
+    timeout: Duration = timedelta(seconds=300)  # without a byte: a server opens 50 MB before it answers
+    headers: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise wrong("one of `user` and `password` is missing", "give both, or neither")
+        if self.client_key is not None and self.client_certificate is None:
+            raise wrong("`client_key` without `client_certificate`", "give the certificate that the key belongs to")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What their server said, as it came: with a synchronous receipt, this is the receipt."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One try: what to do next, and the answer if there was one."""
+
+    outcome: SendOutcome
+    answer: Answer | None
+
+
+class As2Channel:
+    """Messages out, one POST each. Safe to use from several threads."""
+
+    def __init__(self, settings: As2Settings, resolve: Resolve) -> None:
+        self.settings = settings
+        self._resolve = resolve
+        self._client = httpx.Client(
+            follow_redirects=False,
+            trust_env=False,
+            verify=_tls(settings),
+            timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=settings.connect_timeout.total_seconds()),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(self, parcel: Parcel) -> SendOutcome:
+        """A stored message, header lines and body in one."""
+        return self.exchange(*split(parcel.content)).outcome
+
+    def exchange(self, headers: Iterable[tuple[str, str]], body: bytes | Iterable[bytes]) -> Exchange:
+        """Post one message; a body in pieces is never held whole. `Content-Length` among the headers is believed."""
+        try:
+            url = checked(self._resolve(self.settings.url), allow_http=self.settings.allow_http)
+            sent = Headers([*headers, *self.settings.headers.items(), *self._credentials()])
+        except (BadUrl, SecretMissing, AS2Error) as error:
+            return Exchange(Refused(str(error)), None)
+        expects_receipt = _expects_receipt(sent)
+        match self._post(url, sent, body, chunked=self.settings.chunked):
+            case Answer() as answer:
+                return Exchange(_meaning(answer, expects_receipt=expects_receipt), answer)
+            case failure:
+                return Exchange(failure, None)
+
+    def post_receipt(self, mdn: Mdn, url: str, partnership: Partnership) -> Exchange:
+        """An asynchronous receipt to the address that the message named, if the profile of the partner lists it."""
+        if not partnership.may_post_to(url):  # looked at again: the profile may have changed since the message came
+            return Exchange(Refused(f"{url!r} is not among the addresses for receipts of this partner"), None)
+        match self._post(url, Headers(mdn.headers), mdn.body, chunked=False):
+            case Answer() as answer:
+                return Exchange(_meaning(answer, expects_receipt=False), answer)
+            case failure:
+                return Exchange(failure, None)
+
+    def _credentials(self) -> Iterator[tuple[str, str]]:
+        settings = self.settings
+        if settings.user is not None and settings.password is not None:
+            pair = f"{self._resolve(settings.user)}:{self._resolve(settings.password)}"
+            yield "Authorization", "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+
+    def _post(
+        self, url: str, headers: Headers, body: bytes | Iterable[bytes], *, chunked: bool
+    ) -> Answer | Retry | Unknown:
+        wire: list[tuple[bytes, bytes]] = [
+            (name.encode(), value.encode("utf-8", "surrogateescape"))
+            for name, value in headers
+            if name.lower() not in _OURS
+        ]
+        wire += [(b"Accept-Encoding", b"identity"), (b"User-Agent", b"b2b-gateway")]
+        length = str(len(body)) if isinstance(body, bytes) else headers.get("Content-Length")
+        if length and not chunked:
+            wire.append((b"Content-Length", length.encode()))
+        else:
+            wire.append((b"Transfer-Encoding", b"chunked"))
+        received = bytearray()
+        try:
+            request = httpx.Request(
+                "POST",
+                url,
+                headers=[(b"Host", httpx.URL(url).netloc), *wire],
+                content=sliced(body) if isinstance(body, bytes) else body,
+                extensions={"timeout": self._client.timeout.as_dict()},
+            )
+            response = self._client.send(request, stream=True)
+            try:
+                for chunk in response.iter_raw():
+                    received += chunk
+                    if len(received) > MDN_SIZE:
+                        break
+            finally:
+                response.close()
+        except NOT_SENT as error:
+            return Retry(None, f"the partner's server cannot be reached ({error or type(error).__name__})")
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            return Unknown(f"no answer came ({error or type(error).__name__})")
+        return Answer(response.status_code, response.headers.multi_items(), bytes(received))
+
+
+def join(headers: Iterable[tuple[str, str]], chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """A message as it is stored and as a parcel carries it."""
+    yield bytes(Headers(headers))
+    yield from chunks
+
+
+def split(content: bytes) -> tuple[list[tuple[str, str]], bytes]:
+    """The headers and the body of a stored message."""
+    headers, raw = read_headers(Stream([content]))
+    return headers.items, content[len(raw) :]
+
+
+def _expects_receipt(headers: Headers) -> bool:
+    request = MdnRequest.read(headers)
+    return request is not None and request.post_to is None
+
+
+def _meaning(answer: Answer, *, expects_receipt: bool) -> SendOutcome:
+    said = f"their server answers {answer.status}"
+    if 200 <= answer.status < 300:
+        if expects_receipt and not answer.body.strip():
+            return Unknown(f"{said}, but without the receipt we asked for")
+        return Sent("receipt received" if expects_receipt else said)
+    if answer.status in NOT_TAKEN_UP | OUR_KEY:
+        return Retry(retry_after(dict(answer.headers)), said)
+    if answer.status >= 500:  # the same Message-ID goes again, so at worst it is a repetition there
+        return Retry(None, said)
+    if 300 <= answer.status < 400:
+        return Refused(f"{said}: they moved to another address; ask for it, none is followed by itself")
+    return Refused(said)
+
+
+def _tls(settings: As2Settings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.client_certificate is not None:
+        context.load_cert_chain(settings.client_certificate, settings.client_key)
+    return context
