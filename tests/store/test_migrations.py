@@ -1,0 +1,87 @@
+"""The tables the migrations build are the tables of schema.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import make_url, text
+
+from gateway.store import schema
+from gateway.store.crypto import Keys
+from gateway.store.engine import Store
+from gateway.store.migrations import newer_than_code
+
+
+def test_the_migrated_database_is_exactly_the_schema(store: Store) -> None:
+    def is_ours(thing: object, name: str | None, type_: str, reflected: bool, other: object) -> bool:
+        table = thing if type_ == "table" else getattr(thing, "table", None)
+        only = table.info.get("dialect") if table is not None else None  # type: ignore[attr-defined]
+        return only in (None, store.engine.dialect.name)
+
+    with store.engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True, "include_object": is_ours}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
+    assert differences == []
+
+
+def test_every_table_with_an_id_has_its_sequence() -> None:
+    with_id = {t.name for t in schema.metadata.sorted_tables if list(t.primary_key.columns.keys()) == ["id"]}
+    assert with_id == set(schema.SEQUENCES)
+
+
+def test_the_due_work_indexes_hold_only_due_work(store: Store) -> None:
+    query = (
+        "SELECT sql AS it FROM sqlite_master WHERE name LIKE 'ix_%_due'"
+        if store.is_sqlite
+        else "SELECT indexdef AS it FROM pg_indexes WHERE indexname LIKE 'ix_%_due'"
+    )
+    with store.read() as view:
+        found = [row.it.replace("(", "").replace(")", "") for row in view.all(text(query))]
+    assert len(found) == len(schema.LEASED)
+    assert all(definition.endswith("WHERE due_at IS NOT NULL") for definition in found)
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    assert store.pending_migrations() == []
+    assert store.migrate() == []
+
+
+def test_a_database_of_a_later_version_is_recognised(store: Store) -> None:
+    assert not newer_than_code(store)
+    with store.begin() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert newer_than_code(store)
+    assert store.migrate() == []
+
+
+def test_a_failing_migration_leaves_nothing_behind(
+    database_kind: str, new_database: Callable[[str], str], keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_database(database_kind)
+    with Store.open(url, keys) as store:
+        with store.begin() as tx:
+            tx.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        # Every table is there already, so the first one fails; on an empty database the failure comes at the end.
+        monkeypatch.setattr("gateway.store.migrations._missing", lambda context: ["0001"])
+        with pytest.raises(Exception, match="already exists"):
+            store.migrate()
+    with Store.open(url, keys) as store, store.read() as view:
+        assert view.scalar(text("SELECT version_num FROM alembic_version")) == "0000"
+
+
+def test_postgresql_is_reached_through_any_spelling_of_its_address(postgresql: str, keys: Keys) -> None:
+    for driver in ("postgresql", "postgresql+psycopg"):
+        with Store.open(make_url(postgresql).set(drivername=driver), keys) as store:
+            store.ping()
+    with psycopg.connect(postgresql) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:"])
+def test_an_address_we_cannot_use_is_refused_in_words(url: str, keys: Keys) -> None:
+    with pytest.raises(ValueError, match="GATEWAY_DATABASE_URL"):
+        Store.open(url, keys)
