@@ -1,0 +1,303 @@
+"""release: one portion of a transmission, stored in one commit; what closed in it is judged and let go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select, update
+
+from gateway.formats.finding import Severity
+from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
+from gateway.partners.book import Book
+from gateway.pipeline import acknowledge
+from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.house import House
+from gateway.pipeline.route import owe
+from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, findings_of, plain
+from gateway.store.engine import Tx
+from gateway.store.ids import take
+from gateway.store.schema import delivery, document, functional_group, interchange
+
+
+def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
+    """Store one portion. Returns the resume state of the transmission that is still being read, if there is one."""
+    book = house.book()
+    _number(tx, portion)
+    closed = [one for one in portion.interchanges if one.closed]
+    _duplicates(tx, book, closed, portion)
+    _write_interchanges(tx, portion)
+    outcomes = {id(one): _outcome(one) for one in closed}
+    _write_documents(tx, portion, outcomes)
+    for one in closed:
+        _move_staged(tx, one, outcomes[id(one)])
+    acknowledge.answer(tx, house, [one for one in closed if one.status in ANSWERED])
+    acknowledge.read_ta1(tx, house, portion.answers)
+    raise_alerts(tx, portion.alerts)
+    if portion.unfinished is None:
+        return None
+    _, state = portion.unfinished
+    return {"reader": state["reader"], "interchange": state["open"].id if state["open"] else None}
+
+
+ANSWERED = frozenset({InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL, InterchangeStatus.REJECTED})
+
+
+def _number(tx: Tx, portion: Portion) -> None:
+    fresh = [one for one in portion.interchanges if one.id is None]
+    for one, number in zip(fresh, take(tx, "interchange", len(fresh)), strict=True):
+        one.id = number
+    groups = [group for one in portion.interchanges for group in one.groups if group.id is None]
+    for group, number in zip(groups, take(tx, "functional_group", len(groups)), strict=True):
+        group.id = number
+
+
+def _duplicates(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) -> None:
+    """Settle what each closed interchange is: usable, set aside, rejected, or seen before."""
+    for one in closed:
+        if one.aside is not None:
+            one.status = InterchangeStatus.QUARANTINED
+            portion.alerts.append(one.aside)
+            continue
+        if any(f.severity is Severity.REJECTS for f in one.findings):
+            one.status = InterchangeStatus.REJECTED
+            portion.alerts.append(_rejected(one))
+            continue
+        earlier = _earlier(tx, one)
+        if earlier is not None and not _settled_by_person(one):
+            _repeat(tx, book, one, earlier, portion)
+            continue
+        refused = sum(1 for group in one.groups for result in group.sets if result.rejected)
+        one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
+
+
+def _earlier(tx: Tx, one: Interchange) -> Any:
+    """The first interchange of this sender that used the same number and was not set aside."""
+    if not tx.is_sqlite:
+        # Two workers with the same number at the same moment: the second waits and then sees the first.
+        key = f"interchange {one.values['partner']} {one.values['lane']} {one.values['control_number']}"
+        tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+    return tx.first(
+        select(interchange.c.id, interchange.c.content_sha256)
+        .where(
+            interchange.c.company == one.values["company"],
+            interchange.c.partner == one.values["partner"],
+            interchange.c.lane == one.values["lane"],
+            interchange.c.direction == "in",
+            interchange.c.control_number == one.values["control_number"],
+            interchange.c.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]),
+            interchange.c.id != one.id,
+        )
+        .order_by(interchange.c.id)
+    )
+
+
+def _settled_by_person(one: Interchange) -> bool:
+    """`gateway reprocess` says so on the transmission: a person looked at it and wants it used."""
+    return one.row.reason == "run again by a person"
+
+
+def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion) -> None:
+    terms = book.duplicates(one.values["partner"], one.values["lane"])
+    same = earlier.content_sha256 == one.values["content_sha256"]
+    policy = terms.transport if same else terms.control_number
+    if not same and policy in ("hold", "warn"):
+        number = one.values["control_number"]
+        portion.alerts.append(
+            Alert(
+                "control-number-reused",
+                one.values["lane"],
+                f"interchange:{one.id}:reused",
+                {"control_number": number},
+                f"Interchange {number}, transmission T-{one.row.id}",
+                ("transmission", one.row.id),
+                one.values["partner"],
+            )
+        )
+    if same and policy != "ignore":
+        one.status = InterchangeStatus.DUPLICATE
+        _answer_again(tx, earlier.id)
+    elif not same and policy == "hold":
+        one.status = InterchangeStatus.QUARANTINED
+    else:
+        refused = any(result.rejected for group in one.groups for result in group.sets)
+        one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
+
+
+def _answer_again(tx: Tx, interchange_id: int) -> None:
+    """Send the acknowledgement of the first one once more, the same bytes: its sender has not seen it."""
+    groups = select(functional_group.c.acknowledged_by).where(
+        functional_group.c.interchange_id == interchange_id, functional_group.c.acknowledged_by.is_not(None)
+    )
+    envelopes = select(document.c.interchange_id).where(document.c.id.in_(groups))
+    sent = tx.all(
+        select(delivery).where(
+            delivery.c.kind == "envelope",
+            delivery.c.idempotency_key.in_([f"interchange:{row[0]}" for row in tx.all(envelopes)]),
+        )
+    )
+    again = [
+        {
+            "kind": "envelope",
+            "target": row.target,
+            "lane": row.lane,
+            "partner": row.partner,
+            "payload_id": row.payload_id,
+            "body": row.body,
+            "idempotency_key": f"{row.idempotency_key}:again:{take(tx, 'delivery', 1)[0]}",
+            "correlation_id": row.correlation_id,
+        }
+        for row in sent
+    ]
+    owe(tx, again)
+
+
+def _rejected(one: Interchange) -> Alert:
+    reasons = ", ".join(f.code for f in one.findings if f.severity is Severity.REJECTS)
+    number = one.values["control_number"]
+    return Alert(
+        "interchange-rejected",
+        one.values["lane"],
+        f"transmission:{one.row.id}:{one.values['offset']}:rejected",
+        {"control_number": number, "reason": reasons.replace("-", " ")},
+        f"Interchange {number}, transmission T-{one.row.id}",
+        ("transmission", one.row.id),
+        one.values["partner"],
+    )
+
+
+def _write_interchanges(tx: Tx, portion: Portion) -> None:
+    known = {
+        row[0]
+        for row in tx.all(select(interchange.c.id).where(interchange.c.id.in_([i.id for i in portion.interchanges])))
+    }
+    fresh, again, groups, regrouped = [], [], [], []
+    stored = {
+        row[0]
+        for row in tx.all(select(functional_group.c.id).where(functional_group.c.interchange_id.in_(list(known))))
+    }
+    for one in portion.interchanges:
+        kept = {
+            "isa": one.isa,
+            "separators": asdict(one.separators),
+            "findings": plain(one.findings),
+            "aside": asdict(one.aside) if one.aside and not one.closed else None,
+        }
+        values = {**one.values, "id": one.id, "status": one.status, "findings": json.dumps(kept), "received_at": tx.now}
+        (again if one.id in known else fresh).append(values)
+        for group in one.groups:
+            said = {
+                "gs": group.gs,
+                "closed": group.closed,
+                "counted": group.counted,
+                "findings": plain(group.findings),
+            }
+            row = {
+                **group.values,
+                "id": group.id,
+                "interchange_id": one.id,
+                "status": one.status,
+                "findings": json.dumps(said),
+            }
+            (regrouped if group.id in stored else groups).append(row)
+    tx.insert(interchange, fresh)
+    tx.update(interchange, again)
+    tx.insert(functional_group, groups)
+    tx.update(functional_group, regrouped)
+
+
+def _outcome(one: Interchange) -> Outcome | None:
+    """What a closed interchange means for each of its documents that is not rejected for itself."""
+    if one.truncated:
+        return Outcome.CUT_OFF
+    return {
+        InterchangeStatus.QUARANTINED: Outcome.SET_ASIDE,
+        InterchangeStatus.DUPLICATE: Outcome.SEEN_BEFORE,
+        InterchangeStatus.REJECTED: Outcome.REJECTED,
+    }.get(one.status, Outcome.RELEASED)
+
+
+def _write_documents(tx: Tx, portion: Portion, outcomes: dict[int, Outcome | None]) -> None:
+    rows = []
+    for staged, number in zip(portion.documents, take(tx, "document", len(portion.documents)), strict=True):
+        values = dict(staged.values)
+        rejected = values.pop("rejected")
+        outcome = outcomes.get(id(staged.interchange))
+        status, stage = DocumentStatus.STAGED, None
+        if outcome is not None:
+            status = move(status, Outcome.REJECTED if rejected and outcome is Outcome.RELEASED else outcome)
+            stage = _stage(status, values)
+        elif rejected:
+            stage = "rejected"  # remembered until the trailer; never due
+        rows.append(
+            {
+                **values,
+                "id": number,
+                "interchange_id": staged.interchange.id,
+                "group_id": staged.group.id,
+                "status": status,
+                "released": outcome is not None,
+                "correlation_id": f"D-{number}",
+                "received_at": tx.now,
+                "updated_at": tx.now,
+                "stage": stage,
+                "due_at": tx.now if stage and outcome is not None else None,
+            }
+        )
+        if status is DocumentStatus.INVALID:
+            portion.alerts.append(_document_rejected(number, values))
+        if outcome is Outcome.RELEASED and status is DocumentStatus.VALID and stage is None:
+            rows[-1]["status"] = DocumentStatus.HELD
+        if stage:
+            tx.wake(stage)
+    tx.insert(document, rows)
+
+
+def _stage(status: DocumentStatus, values: dict[str, Any]) -> str | None:
+    """The work that is owed to a released document; one without an agreement waits for a person."""
+    if status is not DocumentStatus.VALID:
+        return None
+    if values["set_id"] in ACKNOWLEDGEMENTS:
+        return "confirm"
+    return "translate" if values["agreement"] else None
+
+
+def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> None:
+    """The documents of earlier portions follow their interchange."""
+    assert outcome is not None
+    mine = (document.c.interchange_id == one.id, document.c.status == DocumentStatus.STAGED)
+    seen = {"released": True, "updated_at": tx.now}
+    if outcome is Outcome.RELEASED:
+        refused = move(DocumentStatus.STAGED, Outcome.REJECTED)
+        tx.execute(
+            update(document).where(*mine, document.c.stage == "rejected").values(status=refused, stage=None, **seen)
+        )
+        held = (document.c.agreement.is_(None), document.c.set_id.not_in(ACKNOWLEDGEMENTS))
+        tx.execute(update(document).where(*mine, *held).values(status=DocumentStatus.HELD, **seen))
+        answers = document.c.set_id.in_(ACKNOWLEDGEMENTS)
+        for stage, which in (("confirm", answers), ("translate", ~answers)):
+            now = {"status": move(DocumentStatus.STAGED, outcome), "stage": stage, "due_at": tx.now}
+            tx.execute(update(document).where(*mine, which).values(**now, **seen))
+            tx.wake(stage)
+    else:
+        tx.execute(
+            update(document).where(*mine).values(status=move(DocumentStatus.STAGED, outcome), stage=None, **seen)
+        )
+
+
+def _document_rejected(number: int, values: dict[str, Any]) -> Alert:
+    findings = findings_of(json.loads(values["findings"] or "[]"))
+    worst = next((f for f in findings if f.severity is Severity.REJECTS), None)
+    where = f"{values['set_id']}, document D-{number}"
+    if worst is not None and worst.segment:
+        element = f"-{worst.element:02d}" if worst.element else ""
+        where += f", segment {worst.position}, {worst.segment}{element}"
+    data = {
+        "kind_word": values["set_id"],
+        "control_number": values["control_number"],
+        "finding": acknowledge.said(worst) if worst else "its envelope cannot be used.",
+    }
+    key, subject = f"document:{number}:rejected", ("document", number)
+    return Alert("document-rejected", values["lane"], key, data, where, subject, values["partner"], f"D-{number}")

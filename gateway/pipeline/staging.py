@@ -1,0 +1,82 @@
+"""What `unwrap` has read and `release` will store: interchanges, groups and documents before they have ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gateway.formats.finding import Finding, Severity
+from gateway.formats.x12.separators import Separators
+from gateway.lifecycle import InterchangeStatus
+from gateway.partners.book import Match
+from gateway.pipeline.acknowledge import SetResult
+from gateway.pipeline.alert import Alert
+
+ACKNOWLEDGEMENTS = frozenset({"997", "999"})
+
+
+@dataclass(slots=True)
+class Group:
+    """One GS..GE while it is read."""
+
+    values: dict[str, Any]
+    gs: list[str]
+    id: int | None = None
+    closed: bool = False
+    counted: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    sets: list[SetResult] = field(default_factory=list)
+    matches: dict[str, Match] = field(default_factory=dict)  # set id -> who sent it on what terms
+
+
+@dataclass(slots=True)
+class Interchange:
+    """One ISA..IEA while it is read."""
+
+    row: Any  # the transmission it came in
+    values: dict[str, Any]
+    isa: list[str]
+    separators: Separators
+    id: int | None = None
+    groups: list[Group] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    status: InterchangeStatus = InterchangeStatus.STAGED
+    aside: Alert | None = None  # why nothing of it may be used until a person decides
+    closed: bool = False
+    truncated: bool = False
+    digest: Any = None
+
+
+@dataclass(slots=True)
+class Staged:
+    """One document, before it has an id."""
+
+    interchange: Interchange
+    group: Group
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Portion:
+    """What one commit stores."""
+
+    documents: list[Staged] = field(default_factory=list)
+    interchanges: list[Interchange] = field(default_factory=list)
+    answers: list[tuple[Interchange, list[str]]] = field(default_factory=list)  # TA1 segments that came
+    alerts: list[Alert] = field(default_factory=list)
+    finished: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # transmissions read to their end
+    unfinished: tuple[Any, dict[str, Any]] | None = None  # the one being read, and where reading goes on
+
+
+def plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in asdict(f).items() if value is not None} for f in findings]
+
+
+def as_json(findings: Iterable[Finding]) -> str:
+    return json.dumps(plain(findings))
+
+
+def findings_of(plain: Iterable[dict[str, Any]]) -> list[Finding]:
+    return [Finding(**{**values, "severity": Severity(values["severity"])}) for values in plain]

@@ -1,0 +1,331 @@
+"""unwrap: one job per transmission. Reads its interchanges and hands over their documents in portions.
+
+Theory of operation (docs/decisions/interchange-job.md). `portions` reads the stored bytes and yields portions of some
+500 documents; release.py stores each in one commit. While an interchange is open its documents are staged: stored with
+`released` false, which no other query looks at. The portion in which it closes decides what becomes of all of them, in
+that one commit, together with the acknowledgements. Small interchanges open and close in one portion and are never
+staged.
+
+Rules a reviewer can hold both files to:
+  * Nothing of an interchange is released before its trailer is read.
+  * Every portion says where reading goes on; a worker killed between two portions repeats none of their documents.
+  * What a group's sender is told depends only on what was read, never on what happens to the documents later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.formats.finding import FormatError, Severity
+from gateway.formats.x12.frames import (
+    Acknowledged,
+    GroupClosed,
+    GroupOpened,
+    InterchangeClosed,
+    InterchangeOpened,
+    SetFramed,
+)
+from gateway.formats.x12.framing import Reader
+from gateway.formats.x12.guide import Guide
+from gateway.formats.x12.separators import Separators
+from gateway.formats.x12.tolerance import STANDARD
+from gateway.lifecycle import TransmissionStatus
+from gateway.partners.book import Match
+from gateway.pipeline.acknowledge import SetResult
+from gateway.pipeline.alert import Alert
+from gateway.pipeline.house import House
+from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
+from gateway.store import payloads
+from gateway.store.schema import document, functional_group, interchange
+
+PORTION = 500  # documents a commit: the write lock is held for some 30 ms
+
+
+def portions(house: House, rows: Sequence[Any]) -> Iterator[Portion]:
+    """Read transmissions one after the other; the caller stores each portion before it asks for the next."""
+    reading = _Reading(house)
+    for row in rows:
+        yield from reading.read(row)
+    yield reading.portion
+
+
+class _Reading:
+    """Frames to portions."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.book = house.book()
+        self.portion = Portion()
+        self.current: Interchange | None = None
+        self.group: Group | None = None
+        self.row: Any = None
+
+    def read(self, row: Any) -> Iterator[Portion]:
+        """One transmission; yields every portion that is full before its end."""
+        self.row, self.current, self.group = row, None, None
+        state = json.loads(row.resume_state) if row.resume_state else None
+        if state is not None:
+            self._resume(state["interchange"])
+        offset = state["reader"]["offset"] if state else 0
+        with self.house.store.read() as view:
+            frames = Reader(
+                payloads.stream(view, row.payload_id, offset=offset), state=state["reader"] if state else None
+            )
+            try:
+                for frame in frames:
+                    self._frame(frame)
+                    if len(self.portion.documents) >= PORTION:
+                        yield self._turn(frames.state())
+            except FormatError as error:
+                self._unreadable(str(error))
+                return
+        status = TransmissionStatus.DONE
+        self.portion.finished.append((row, {"status": status, "resume_state": None}))
+
+    def _turn(self, reader: dict[str, Any]) -> Portion:
+        """This portion is full: what is open goes on in the next one."""
+        full, self.portion = self.portion, Portion()
+        open_state = None
+        if self.current is not None and not self.current.closed:
+            self.portion.interchanges.append(self.current)
+            open_state = self.current
+        full.unfinished = (self.row, {"reader": reader, "open": open_state})
+        return full
+
+    def _resume(self, interchange_id: int | None) -> None:
+        """After a crash: the open interchange and its groups as they were stored."""
+        if interchange_id is None:
+            return
+        with self.house.store.read() as view:
+            stored = view.get(interchange, interchange_id)
+            groups = view.all(
+                select(functional_group)
+                .where(functional_group.c.interchange_id == interchange_id)
+                .order_by(functional_group.c.id)
+            )
+            sets = view.all(
+                select(document.c.group_id, document.c.set_id, document.c.control_number, document.c.findings)
+                .where(document.c.interchange_id == interchange_id)
+                .order_by(document.c.id)
+            )
+        if stored is None:
+            raise LookupError(f"interchange {interchange_id} is gone")
+        kept = json.loads(stored.findings)
+        self.current = Interchange(
+            self.row,
+            {column.name: getattr(stored, column.name) for column in interchange.c},
+            kept["isa"],
+            Separators(**kept["separators"]),
+            id=stored.id,
+            findings=findings_of(kept["findings"]),
+            aside=Alert(**kept["aside"]) if kept["aside"] else None,
+        )
+        by_group: dict[int, list[SetResult]] = {}
+        for row in sets:
+            result = SetResult(row.set_id, row.control_number, findings_of(json.loads(row.findings or "[]")))
+            by_group.setdefault(row.group_id, []).append(result)
+        for row in groups:
+            kept = json.loads(row.findings)
+            values = {column.name: getattr(row, column.name) for column in functional_group.c}
+            group = Group(values, kept["gs"], row.id, kept["closed"], kept["counted"], findings_of(kept["findings"]))
+            group.sets = by_group.get(row.id, [])
+            self.current.groups.append(group)
+            self.group = None if group.closed else group
+        self.portion.interchanges.append(self.current)
+
+    def _frame(self, frame: Any) -> None:
+        match frame:
+            case SetFramed():
+                self._set(frame)
+            case InterchangeOpened():
+                self._open(frame)
+            case GroupOpened():
+                self._open_group(frame)
+            case GroupClosed():
+                if self.group is not None:
+                    self.group.counted, self.group.closed = frame.counted, True
+                    self.group.findings += frame.findings
+                self.group = None
+            case InterchangeClosed():
+                self._close(frame)
+            case Acknowledged():
+                if self.current is not None:
+                    self.portion.answers.append((self.current, frame.ta1))
+
+    def _open(self, frame: InterchangeOpened) -> None:
+        isa = [element.strip() for element in frame.isa]
+        values = {
+            "transmission_id": self.row.id,
+            "direction": "in",
+            "standard": "x12",
+            "company": None,
+            "partner": None,
+            "lane": self.row.lane,
+            "sender_qualifier": isa[5],
+            "sender": isa[6],
+            "receiver_qualifier": isa[7],
+            "receiver": isa[8],
+            "control_number": isa[13],
+            "content_sha256": None,
+            "version": isa[12],
+            "usage": isa[15],
+            "position": None,
+            "offset": frame.offset,
+            "size": None,
+            "payload_id": self.row.payload_id,
+        }
+        self.current = Interchange(self.row, values, isa, frame.separators, findings=list(frame.findings))
+        self.current.digest = hashlib.sha256()
+        self.portion.interchanges.append(self.current)
+        self._who(self.current)
+
+    def _who(self, current: Interchange) -> None:
+        """Partner and company of the envelope; a wrong lane or a sender this connection does not know is set aside."""
+        values, row = current.values, self.row
+        sender = (values["sender_qualifier"], values["sender"])
+        receiver = (values["receiver_qualifier"], values["receiver"])
+        parties = self.book.parties(row.connection, sender, receiver, row.lane)
+        values["company"], values["partner"] = parties.company, parties.partner
+        test = values["usage"] == "T"
+        if parties.partner is None:
+            self._set_aside(
+                "sender-not-allowed", sender=values["sender"], connection=row.connection, closest=parties.closest
+            )
+        elif test != (row.lane == "test"):
+            self._set_aside("wrong-lane", usage="test" if test else "production", lane=row.lane)
+
+    def _set_aside(self, code: str, **data: Any) -> None:
+        current = self.current
+        assert current is not None
+        if current.aside is None:
+            number = current.values["control_number"]
+            current.aside = Alert(
+                code,
+                self.row.lane,
+                f"transmission:{self.row.id}:{current.values['offset']}:{code}",
+                {"control_number": number, **data},
+                f"Interchange {number}",
+                ("transmission", self.row.id),
+                current.values["partner"],
+            )
+
+    def _open_group(self, frame: GroupOpened) -> None:
+        current = self.current
+        assert current is not None
+        gs = [element.strip() for element in frame.gs] + [""] * (9 - len(frame.gs))
+        values = {
+            "agreement": None,
+            "functional_id": gs[1],
+            "sender": gs[2],
+            "receiver": gs[3],
+            "control_number": gs[6],
+            "version": gs[8],
+        }
+        self.group = Group(values, gs, findings=list(frame.findings))
+        current.groups.append(self.group)
+
+    def _set(self, frame: SetFramed) -> None:
+        current, group = self.current, self.group
+        assert current is not None
+        if group is None:
+            return
+        match = self._match(current, group, frame.set_id)
+        findings = list(frame.findings)
+        guide, nearest = Guide.nearest(group.gs[8], frame.set_id)
+        if nearest is not None:
+            findings.append(nearest)
+        if guide is not None:
+            tolerate = match.agreement.tolerance if match.agreement else Tolerance.preset("standard")
+            findings += guide.check(frame.rows, current.separators, tolerate, frame.text).findings
+        content = _content(frame.text, current.separators.segment)
+        current.digest.update(content)
+        group.sets.append(SetResult(frame.set_id, frame.control_number, tuple(findings)))
+        agreement = match.agreement
+        self.portion.documents.append(
+            Staged(
+                current,
+                group,
+                {
+                    "direction": "in",
+                    "lane": self.row.lane,
+                    "company": current.values["company"],
+                    "partner": current.values["partner"],
+                    "agreement": agreement.name if agreement else None,
+                    "standard": "x12",
+                    "set_id": frame.set_id,
+                    "version": group.gs[8],
+                    "control_number": frame.control_number,
+                    "payload_id": self.row.payload_id,
+                    "offset": frame.offset,
+                    "size": frame.size,
+                    "segments": len(frame.rows),
+                    "content_sha256": hashlib.sha256(content).hexdigest(),
+                    "findings": as_json(findings) if findings else None,
+                    "rejected": any(f.severity is Severity.REJECTS for f in findings),
+                },
+            )
+        )
+
+    def _match(self, current: Interchange, group: Group, set_id: str) -> Match:
+        """On what terms this set came; looked up once a group and set."""
+        found = group.matches.get(set_id)
+        if found is None:
+            values = current.values
+            found = group.matches[set_id] = self.book.find(
+                sender=(values["sender_qualifier"], values["sender"]),
+                receiver=(values["receiver_qualifier"], values["receiver"]),
+                functional_id=group.gs[1],
+                release=group.gs[8],
+                set_id=set_id,
+                lane=self.row.lane,
+                connection=self.row.connection,
+            )
+            if found.agreement is not None and group.values["agreement"] is None:
+                group.values["agreement"] = found.agreement.name
+            elif found.agreement is None and set_id not in ACKNOWLEDGEMENTS and current.aside is None:
+                self.portion.alerts.append(
+                    Alert(
+                        "no-agreement",
+                        self.row.lane,
+                        f"no-agreement:{self.row.connection}:{values['sender']}:{set_id}",
+                        {"set_id": set_id, "closest": found.closest or ""},
+                        f"Interchange {values['control_number']}, group {group.gs[6]}",
+                        ("transmission", self.row.id),
+                        values["partner"],
+                    )
+                )
+        return found
+
+    def _close(self, frame: InterchangeClosed) -> None:
+        current = self.current
+        assert current is not None
+        current.closed, current.truncated = True, frame.truncated
+        current.findings += frame.findings
+        current.values["content_sha256"] = current.digest.hexdigest()
+        if frame.truncated:
+            self._set_aside("interchange-cut-off")
+        self.current = self.group = None
+
+    def _unreadable(self, reason: str) -> None:
+        row = self.row
+        alert = Alert(
+            "file-unreadable",
+            row.lane,
+            f"transmission:{row.id}:unreadable",
+            {"partner": f"connection {row.connection}", "reason": reason},
+            f"Transmission T-{row.id}" + (f", {row.filename}" if row.filename else ""),
+            ("transmission", row.id),
+        )
+        self.portion.alerts.append(alert)
+        values = {"status": TransmissionStatus.QUARANTINED, "reason": reason, "resume_state": None}
+        self.portion.finished.append((row, values))
+
+
+def _content(text: str, terminator: str) -> bytes:
+    """What a set says, without ST and SE: their numbers differ when the same document is sent again."""
+    return text[text.find(terminator) + 1 : max(text.rfind(terminator), 0)].encode()
