@@ -1,0 +1,3 @@
+"""Files of rows: their delimiter, encoding and columns."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""XML: read hardened, named by what it is."""
+
+from __future__ import annotations
