@@ -350,8 +350,10 @@ def _forms(attributes: Node) -> Iterator[tuple[bytes, bool]]:
 
 
 def _pss(parameters: Node | None, digest: Digest) -> padding.PSS:
-    hash_, mask, salt = DIGESTS["sha1"], DIGESTS["sha1"], 20  # RFC 4055 3.1: what absent parameters mean
-    for part in parameters.children() if parameters is not None else ():
+    if parameters is None:  # RFC 4056 wants them; pyas2lib leaves them out and means the signer's digest
+        return padding.PSS(padding.MGF1(digest.hash), padding.PSS.AUTO)
+    hash_, mask, salt = DIGESTS["sha1"], DIGESTS["sha1"], 20  # RFC 4055 3.1: what each means if it is absent
+    for part in parameters.children():
         inner = part.parts(1)[0]
         if part.tag == 0xA0:
             hash_ = _known(AlgorithmIdentifier.read(inner).oid)
