@@ -48,7 +48,7 @@ PORTION = 500  # documents a commit: the write lock is held for some 30 ms
 
 def portions(house: House, rows: Sequence[Any]) -> Iterator[Portion]:
     """Read transmissions one after the other; the caller stores each portion before it asks for the next."""
-    reading = _Reading(house)
+    reading = _Reading(house, rows)
     for row in rows:
         yield from reading.read(row)
     yield reading.portion
@@ -57,9 +57,11 @@ def portions(house: House, rows: Sequence[Any]) -> Iterator[Portion]:
 class _Reading:
     """Frames to portions."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, rows: Sequence[Any]) -> None:
         self.house = house
         self.book = house.book()
+        small = [(row.payload_id, 0, row.size) for row in rows if row.size <= payloads.CHUNK]
+        self.small = dict(zip((part[0] for part in small), payloads.cut(house.store, small), strict=True))
         self.portion = Portion()
         self.current: Interchange | None = None
         self.group: Group | None = None
@@ -72,18 +74,19 @@ class _Reading:
         if state is not None:
             self._resume(state["interchange"])
         offset = state["reader"]["offset"] if state else 0
-        with self.house.store.read() as view:
-            frames = Reader(
-                payloads.stream(view, row.payload_id, offset=offset), state=state["reader"] if state else None
-            )
-            try:
-                for frame in frames:
-                    self._frame(frame)
-                    if len(self.portion.documents) >= PORTION:
-                        yield self._turn(frames.state())
-            except FormatError as error:
-                self._unreadable(str(error))
-                return
+        chunks = [self.small[row.payload_id]] if row.payload_id in self.small and not offset else None
+        frames = Reader(
+            chunks or payloads.stream(self.house.store, row.payload_id, offset=offset),
+            state=state["reader"] if state else None,
+        )
+        try:
+            for frame in frames:
+                self._frame(frame)
+                if len(self.portion.documents) >= PORTION:
+                    yield self._turn(frames.state())
+        except FormatError as error:
+            self._unreadable(str(error))
+            return
         status = TransmissionStatus.DONE
         self.portion.finished.append((row, {"status": status, "resume_state": None}))
 
@@ -240,7 +243,7 @@ class _Reading:
         if nearest is not None:
             findings.append(nearest)
         if guide is not None:
-            tolerate = match.agreement.tolerance if match.agreement else Tolerance.preset("standard")
+            tolerate = match.agreement.tolerance if match.agreement else STANDARD
             findings += guide.check(frame.rows, current.separators, tolerate, frame.text).findings
         content = _content(frame.text, current.separators.segment)
         current.digest.update(content)

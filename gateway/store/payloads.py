@@ -91,10 +91,10 @@ def read_all(source: Store | View, payload_id: int) -> bytes:
     return b"".join(stream(source, payload_id))
 
 
-def stream(source: Store | View, payload_id: int) -> Iterator[bytes]:
+def stream(source: Store | View, payload_id: int, *, offset: int = 0) -> Iterator[bytes]:
     """A body chunk by chunk. From a Store, each chunk is read in a snapshot of its own: bodies never change."""
-    for n in range(-(-_about(source, [payload_id])[payload_id].size // CHUNK)):
-        yield _open(source, [payload_id], n)[payload_id]
+    for n in range(offset // CHUNK, -(-_about(source, [payload_id])[payload_id].size // CHUNK)):
+        yield _open(source, [payload_id], n)[payload_id][max(offset - n * CHUNK, 0) :]
 
 
 def cut(source: Store | View, parts: Sequence[tuple[int, int, int]]) -> list[bytes]:
