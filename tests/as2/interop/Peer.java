@@ -129,9 +129,7 @@ public class Peer {
         boolean curve = key.getAlgorithm().startsWith("EC");
         if (with.get("cipher").endsWith("gcm")) {
             RecipientInformation one = new CMSAuthEnvelopedData(in).getRecipientInfos().getRecipients().iterator().next();
-            return one.getContent(curve
-                ? new JceKeyAgreeAuthEnvelopedRecipient(key).setProvider("BC")
-                : new JceKeyTransAuthEnvelopedRecipient(key).setProvider("BC"));
+            return one.getContent(new JceKeyTransAuthEnvelopedRecipient(key).setProvider("BC"));
         }
         RecipientInformation one = new CMSEnvelopedData(in).getRecipientInfos().getRecipients().iterator().next();
         return one.getContent(curve
@@ -141,7 +139,7 @@ public class Peer {
 
     static byte[] compress(byte[] in) throws Exception {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (OutputStream to = new CMSCompressedDataStreamGenerator().open(out, CMSCompressedDataStreamGenerator.ZLIB)) {
+        try (OutputStream to = new CMSCompressedDataStreamGenerator().open(out, new ZlibCompressor())) {
             to.write(in);
         }
         return out.toByteArray();
