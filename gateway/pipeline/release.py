@@ -13,6 +13,7 @@ from gateway.formats.finding import Severity
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
 from gateway.pipeline import acknowledge
+from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
@@ -20,6 +21,13 @@ from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, fin
 from gateway.store.engine import Tx
 from gateway.store.ids import take
 from gateway.store.schema import delivery, document, functional_group, interchange
+
+
+def record(tx: Tx, house: House, portions: Sequence[Portion]) -> list[tuple[Any, dict[str, Any]]]:
+    """Store the last portions of transmissions; returns each transmission with the values that finish it."""
+    together = Portion.together(portions)
+    store(tx, house, together)
+    return together.finished
 
 
 def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
@@ -96,7 +104,7 @@ def _earlier(tx: Tx, one: Interchange) -> Any:
 
 def _settled_by_person(one: Interchange) -> bool:
     """`gateway reprocess` says so on the transmission: a person looked at it and wants it used."""
-    return one.row.reason == "run again by a person"
+    return one.row.reason == RUN_AGAIN
 
 
 def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion) -> None:

@@ -69,6 +69,18 @@ class Portion:
     finished: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # transmissions read to their end
     unfinished: tuple[Any, dict[str, Any]] | None = None  # the one being read, and where reading goes on
 
+    @classmethod
+    def together(cls, portions: Iterable[Portion]) -> Portion:
+        """The last portions of several transmissions, to be stored in one commit."""
+        one = cls()
+        for portion in portions:
+            one.documents += portion.documents
+            one.interchanges += portion.interchanges
+            one.answers += portion.answers
+            one.alerts += portion.alerts
+            one.finished += portion.finished
+        return one
+
 
 def plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return [{name: value for name, value in asdict(f).items() if value is not None} for f in findings]

@@ -1,7 +1,7 @@
 """unwrap: one job per transmission. Reads its interchanges and hands over their documents in portions.
 
-Theory of operation (docs/decisions/interchange-job.md). `portions` reads the stored bytes and yields portions of some
-500 documents; release.py stores each in one commit. While an interchange is open its documents are staged: stored with
+Theory of operation (docs/decisions/interchange-job.md). `unwrap` reads the stored bytes in portions of some 500
+documents; release.py stores each in one commit. While an interchange is open its documents are staged: stored with
 `released` false, which no other query looks at. The portion in which it closes decides what becomes of all of them, in
 that one commit, together with the acknowledgements. Small interchanges open and close in one portion and are never
 staged.
@@ -19,7 +19,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.formats.finding import FormatError, Severity
 from gateway.formats.x12.frames import (
@@ -36,22 +36,38 @@ from gateway.formats.x12.separators import Separators
 from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import TransmissionStatus
 from gateway.partners.book import Match
+from gateway.pipeline import release
 from gateway.pipeline.acknowledge import SetResult
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
-from gateway.store import payloads
-from gateway.store.schema import document, functional_group, interchange
+from gateway.store import lease, payloads
+from gateway.store.schema import document, functional_group, interchange, transmission
 
 PORTION = 500  # documents a commit: the write lock is held for some 30 ms
 
 
-def portions(house: House, rows: Sequence[Any]) -> Iterator[Portion]:
-    """Read transmissions one after the other; the caller stores each portion before it asks for the next."""
+class LeaseLost(Exception):
+    """Another worker reads this transmission now; it goes on where our last portion ended."""
+
+
+def unwrap(house: House, rows: Sequence[Any]) -> list[Portion]:
+    """Read transmissions; returns the last portion of each, for release.py to store with the others of the batch.
+
+    Portions before the last are stored here, each in a commit of its own that also says where reading goes on.
+    """
     reading = _Reading(house, rows)
-    for row in rows:
-        yield from reading.read(row)
-    yield reading.portion
+    return [_to_the_end(house, row, reading) for row in rows]
+
+
+def _to_the_end(house: House, row: Any, reading: _Reading) -> Portion:
+    for portion in reading.read(row):
+        with house.store.begin() as tx:
+            if not lease.hold(tx, transmission, [row]):
+                raise LeaseLost(f"T-{row.id}")
+            state = release.store(tx, house, portion)
+            tx.execute(update(transmission).where(transmission.c.id == row.id).values(resume_state=json.dumps(state)))
+    return reading.last_portion()
 
 
 class _Reading:
@@ -69,7 +85,7 @@ class _Reading:
 
     def read(self, row: Any) -> Iterator[Portion]:
         """One transmission; yields every portion that is full before its end."""
-        self.row, self.current, self.group = row, None, None
+        self.row, self.current, self.group, self.portion = row, None, None, Portion()
         state = json.loads(row.resume_state) if row.resume_state else None
         if state is not None:
             self._resume(state["interchange"])
@@ -87,8 +103,11 @@ class _Reading:
         except FormatError as error:
             self._unreadable(str(error))
             return
-        status = TransmissionStatus.DONE
-        self.portion.finished.append((row, {"status": status, "resume_state": None}))
+        self.portion.finished.append((row, {"status": TransmissionStatus.DONE, "resume_state": None}))
+
+    def last_portion(self) -> Portion:
+        """What was read since the last full portion, to the transmission's end."""
+        return self.portion
 
     def _turn(self, reader: dict[str, Any]) -> Portion:
         """This portion is full: what is open goes on in the next one."""

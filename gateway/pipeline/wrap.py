@@ -9,13 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import select
 
 from gateway.formats.x12 import writer
 from gateway.lifecycle import InterchangeStatus, Outcome, move
 from gateway.partners.agreement import Agreement
+from gateway.partners.book import Book
+from gateway.partners.values import TradingId
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.store import control_numbers, payloads
@@ -23,76 +26,41 @@ from gateway.store.engine import Tx
 from gateway.store.ids import take
 from gateway.store.schema import functional_group, interchange
 
-Batch = tuple[Agreement, list[Any]]
+ACKNOWLEDGEMENTS = frozenset({"997", "999"})
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Documents that go together, and between whom."""
+
+    agreement: Agreement
+    functional_id: str
+    release: str
+    ours: TradingId
+    theirs: TradingId
+    documents: list[Any]
+
+    def counter(self, kind: str) -> tuple[str, str, str, str]:
+        return self.agreement.company, self.agreement.partner, self.agreement.lane, kind
 
 
 def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str, Any]]]:
     """Put ready documents into envelopes; returns each row with the column values that move it on."""
-    book = house.book()
-    batches = _batches([(book.agreements[row.agreement], row) for row in rows])
+    envelopes = _envelopes(tx, house.book(), rows)
     bodies = payloads.segments(tx, [row.payload_id for row in rows])
-    keys = [(a.company, a.partner, a.lane, kind) for a, _ in batches for kind in ("ISA", "GS")]
-    numbers = control_numbers.draw(tx, keys)
+    numbers = control_numbers.draw(tx, [envelope.counter(kind) for envelope in envelopes for kind in ("ISA", "GS")])
+    moment = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
     finished: list[tuple[Any, dict[str, Any]]] = []
-    deliveries = []
-    interchange_ids = take(tx, "interchange", len(batches))
-    group_ids = take(tx, "functional_group", len(batches))
-    for (agreement, documents), interchange_id, group_id in zip(batches, interchange_ids, group_ids, strict=True):
-        isa13 = numbers[agreement.company, agreement.partner, agreement.lane, "ISA"].pop(0)
-        gs06 = numbers[agreement.company, agreement.partner, agreement.lane, "GS"].pop(0)
-        content = _bytes(tx, house, agreement, documents, bodies, isa13, gs06)
-        stored = payloads.store(tx, content, owner=agreement.partner, lane=agreement.lane)
-        ours, theirs = book.ids(agreement)
-        tx.execute(
-            insert(interchange).values(
-                id=interchange_id,
-                direction="out",
-                standard="x12",
-                company=agreement.company,
-                partner=agreement.partner,
-                lane=agreement.lane,
-                sender_qualifier=ours.qualifier,
-                sender=ours.id,
-                receiver_qualifier=theirs.qualifier,
-                receiver=theirs.id,
-                control_number=f"{isa13:09d}",
-                content_sha256=stored.sha256,
-                version=agreement.document.release,
-                status=InterchangeStatus.SENT,
-                position=0,
-                offset=0,
-                size=stored.size,
-                received_at=tx.now,
-                payload_id=stored.id,
-            )
-        )
-        tx.execute(
-            insert(functional_group).values(
-                id=group_id,
-                interchange_id=interchange_id,
-                agreement=agreement.name,
-                functional_id=agreement.functional_id,
-                sender=ours.id,
-                receiver=theirs.id,
-                control_number=str(gs06),
-                version=agreement.document.release,
-                status=InterchangeStatus.SENT,
-            )
-        )
-        deliveries.append(
-            {
-                "kind": "envelope",
-                "target": agreement.connection,
-                "lane": agreement.lane,
-                "partner": agreement.partner,
-                "payload_id": stored.id,
-                "body": json.dumps({"interchange_id": interchange_id, "set": agreement.document.set_id}),
-                "idempotency_key": f"interchange:{interchange_id}",
-                "correlation_id": documents[0].correlation_id if len(documents) == 1 else None,
-                "documents": [row.id for row in documents],
-            }
-        )
-        for place, row in enumerate(documents, 1):
+    interchanges, groups, deliveries = [], [], []
+    interchange_ids, group_ids = take(tx, "interchange", len(envelopes)), take(tx, "functional_group", len(envelopes))
+    for envelope, interchange_id, group_id in zip(envelopes, interchange_ids, group_ids, strict=True):
+        isa13, gs06 = numbers[envelope.counter("ISA")].pop(0), numbers[envelope.counter("GS")].pop(0)
+        content = _bytes(envelope, [bodies[row.payload_id] for row in envelope.documents], isa13, gs06, moment)
+        stored = payloads.store(tx, content, owner=envelope.agreement.partner, lane=envelope.agreement.lane)
+        interchanges.append(_interchange(tx, envelope, interchange_id, isa13, stored))
+        groups.append(_group(envelope, group_id, interchange_id, gs06))
+        deliveries.append(_delivery(envelope, interchange_id, stored))
+        for place, row in enumerate(envelope.documents, 1):
             values = {
                 "status": move(row.status, Outcome.WRAPPED),
                 "interchange_id": interchange_id,
@@ -101,50 +69,118 @@ def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str,
                 "updated_at": tx.now,
             }
             finished.append((row, values))
+    tx.insert(interchange, interchanges)
+    tx.insert(functional_group, groups)
     owe(tx, deliveries)
     return finished
 
 
-def _batches(documents: Sequence[tuple[Agreement, Any]]) -> list[Batch]:
-    """Documents of one agreement share an envelope, up to its maximum; the rest get the next one."""
-    by_agreement: dict[str, Batch] = {}
-    full: list[Batch] = []
-    for agreement, row in documents:
-        batch = by_agreement.setdefault(agreement.name, (agreement, []))
-        batch[1].append(row)
-        if len(batch[1]) >= agreement.envelope.max_documents:
-            full.append(by_agreement.pop(agreement.name))
-    return [*full, *by_agreement.values()]
+def _envelopes(tx: Tx, book: Book, rows: Sequence[Any]) -> list[Envelope]:
+    """Documents of one agreement, addresses and kind share an envelope, up to its maximum; the rest get the next."""
+    answered = _answered(tx, [row.id for row in rows if row.set_id in ACKNOWLEDGEMENTS])
+    open_ones: dict[tuple[str, str, str, TradingId, TradingId], Envelope] = {}
+    full: list[Envelope] = []
+    for row in rows:
+        agreement = book.agreements[row.agreement]
+        ours, theirs = answered.get(row.id) or book.ids(agreement)
+        functional_id = "FA" if row.set_id in ACKNOWLEDGEMENTS else agreement.functional_id
+        key = (agreement.name, functional_id, row.version, ours, theirs)
+        envelope = open_ones.setdefault(key, Envelope(agreement, functional_id, row.version, ours, theirs, []))
+        envelope.documents.append(row)
+        if len(envelope.documents) >= agreement.envelope.max_documents:
+            full.append(open_ones.pop(key))
+    return [*full, *open_ones.values()]
 
 
-def _bytes(
-    tx: Tx,
-    house: House,
-    agreement: Agreement,
-    documents: Sequence[Any],
-    bodies: dict[int, list[list[str]]],
-    isa13: int,
-    gs06: int,
-) -> bytes:
-    book = house.book()
-    ours, theirs = book.ids(agreement)
+def _answered(tx: Tx, document_ids: Sequence[int]) -> dict[int, tuple[TradingId, TradingId]]:
+    """An acknowledgement goes back between the very ids its interchange came with, whichever of theirs they used."""
+    if not document_ids:
+        return {}
+    found = tx.all(
+        select(functional_group.c.acknowledged_by, interchange)
+        .join(interchange, interchange.c.id == functional_group.c.interchange_id)
+        .where(functional_group.c.acknowledged_by.in_(list(document_ids)))
+    )
+    return {
+        row.acknowledged_by: (
+            TradingId(row.receiver_qualifier, row.receiver),
+            TradingId(row.sender_qualifier, row.sender),
+        )
+        for row in found
+    }
+
+
+def _bytes(envelope: Envelope, bodies: Sequence[list[list[str]]], isa13: int, gs06: int, moment: dt.datetime) -> bytes:
     sets = [
         [
             ["ST", row.set_id, f"{place:04d}"],
-            *bodies[row.payload_id],
-            ["SE", str(len(bodies[row.payload_id]) + 2), f"{place:04d}"],
+            *body,
+            ["SE", str(len(body) + 2), f"{place:04d}"],
         ]
-        for place, row in enumerate(documents, 1)
+        for place, (row, body) in enumerate(zip(envelope.documents, bodies, strict=True), 1)
     ]
     return writer.write_interchange(
         sets,
-        sender=ours,
-        receiver=theirs,
-        functional_id=agreement.functional_id,
-        release=agreement.document.release,
+        sender=envelope.ours,
+        receiver=envelope.theirs,
+        functional_id=envelope.functional_id,
+        release=envelope.release,
         isa13=isa13,
         gs06=gs06,
-        moment=dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC),
-        usage="T" if agreement.lane == "test" else "P",
-        separators=agreement.envelope.separators,
+        moment=moment,
+        usage="T" if envelope.agreement.lane == "test" else "P",
+        separators=envelope.agreement.separators,
     )
+
+
+def _interchange(tx: Tx, envelope: Envelope, number: int, isa13: int, stored: payloads.Stored) -> dict[str, Any]:
+    return {
+        "id": number,
+        "direction": "out",
+        "standard": "x12",
+        "company": envelope.agreement.company,
+        "partner": envelope.agreement.partner,
+        "lane": envelope.agreement.lane,
+        "sender_qualifier": envelope.ours.qualifier,
+        "sender": envelope.ours.id,
+        "receiver_qualifier": envelope.theirs.qualifier,
+        "receiver": envelope.theirs.id,
+        "control_number": f"{isa13:09d}",
+        "content_sha256": stored.sha256,
+        "version": envelope.release,
+        "status": InterchangeStatus.SENT,
+        "position": 0,
+        "offset": 0,
+        "size": stored.size,
+        "received_at": tx.now,
+        "payload_id": stored.id,
+    }
+
+
+def _group(envelope: Envelope, number: int, interchange_id: int, gs06: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "interchange_id": interchange_id,
+        "agreement": envelope.agreement.name,
+        "functional_id": envelope.functional_id,
+        "sender": envelope.ours.id,
+        "receiver": envelope.theirs.id,
+        "control_number": str(gs06),
+        "version": envelope.release,
+        "status": InterchangeStatus.SENT,
+    }
+
+
+def _delivery(envelope: Envelope, interchange_id: int, stored: payloads.Stored) -> dict[str, Any]:
+    documents = envelope.documents
+    return {
+        "kind": "envelope",
+        "target": envelope.agreement.connection,
+        "lane": envelope.agreement.lane,
+        "partner": envelope.agreement.partner,
+        "payload_id": stored.id,
+        "body": json.dumps({"interchange_id": interchange_id, "set": documents[0].set_id}),
+        "idempotency_key": f"interchange:{interchange_id}",
+        "correlation_id": documents[0].correlation_id if len(documents) == 1 else None,
+        "documents": [row.id for row in documents],
+    }

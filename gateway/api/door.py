@@ -1,0 +1,110 @@
+"""What every door shares: the house behind it, and whose request this is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import select
+
+from gateway.access import Key, NotAllowed, Scope, hash_of, require
+from gateway.api.problems import Problem
+from gateway.pipeline.house import House
+from gateway.pipeline.receive import Arrival, Receipt
+from gateway.store import idempotency
+from gateway.store.engine import Store, Tx
+from gateway.store.schema import api_key
+
+Receive = Callable[[Arrival], Any]  # awaits the group commit and gives the Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Behind every door of one process."""
+
+    house: House
+    receive: Callable[[Arrival], Any]  # coroutine: Receipt once the arrival is durable
+    largest_body: int  # bytes
+
+    @property
+    def store(self) -> Store:
+        return self.house.store
+
+
+def door(request: Request) -> Door:
+    found: Door = request.app.state.door
+    return found
+
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: `gateway key new` makes one.")
+
+
+def key_of(
+    use: Annotated[Door, Depends(door)],
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Key:
+    """The key of this request; Problem 401 where there is none or it is not valid."""
+    if shown is None:
+        raise _who_are_you("Send your key as `Authorization: Bearer KEY`.")
+    with use.store.read() as view:
+        row = view.first(
+            select(api_key).where(api_key.c.hash == hash_of(shown.credentials), api_key.c.revoked_at.is_(None))
+        )
+    if row is None:
+        raise _who_are_you("This key is not valid: it is mistyped or was revoked.")
+    return Key(row.name, frozenset(Scope(scope) for scope in json.loads(row.scopes)), row.lane, row.partner)
+
+
+def _who_are_you(detail: str) -> Problem:
+    return Problem(401, "no-valid-key", "No valid key", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _with(scope: Scope) -> Callable[[Key], Key]:
+    def scoped(key: Annotated[Key, Depends(key_of)]) -> Key:
+        try:
+            require(key, scope)
+        except NotAllowed as error:
+            raise Problem(403, "scope-missing", "This key may not do that", str(error)) from None
+        return key
+
+    return scoped
+
+
+Used = Annotated[Door, Depends(door)]
+Reader = Annotated[Key, Depends(_with(Scope.READ))]
+Writer = Annotated[Key, Depends(_with(Scope.WRITE))]
+Partner = Annotated[Key, Depends(_with(Scope.PARTNER))]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="The same key with the same request does nothing twice and gets the first answer again.",
+    ),
+]
+
+
+def once(tx: Tx, key: Key, given: str | None, request: Any, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Run a write at most once for an Idempotency-Key, in the commit that stores its answer."""
+    if given is None:
+        return act()
+    content = json.dumps(request, sort_keys=True, default=str).encode()
+    try:
+        before = idempotency.begin(tx, f"key:{key.name}", given, hashlib.sha256(content).hexdigest())
+    except idempotency.KeyReused:
+        title = "This Idempotency-Key was used for another request"
+        raise Problem(409, "idempotency-key-reused", title, "Use a new key for a new request.") from None
+    if before is not None:
+        answer: dict[str, Any] = json.loads(before.response)
+        return answer
+    made = act()
+    idempotency.answer(tx, f"key:{key.name}", given, 202, json.dumps(made))
+    return made
+
+
+__all__ = ["Door", "IdempotencyKey", "Partner", "Reader", "Receipt", "Used", "Writer", "door", "key_of", "once"]

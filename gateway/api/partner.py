@@ -1,0 +1,168 @@
+"""The partner API: a partner's own key sends documents and sees what became of them, and nothing of anybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import select
+
+from gateway.access import Key
+from gateway.api.door import Door, IdempotencyKey, Partner, Used
+from gateway.api.names import name_of, number_of
+from gateway.api.pages import After, Limit, Page
+from gateway.api.problems import RESPONSES, Problem, answer, not_found
+from gateway.api.shapes import DocumentShape, ReceiptShape, TransmissionShape
+from gateway.formats.detect import Format, detect
+from gateway.pipeline.receive import Arrival
+from gateway.store import payloads
+from gateway.store.schema import document, transmission
+
+router = APIRouter(prefix="/partner/v1", tags=["partner"], responses=RESPONSES)
+
+HEAD = 4096  # bytes that tell what a file is
+
+
+@router.post(
+    "/documents",
+    status_code=202,
+    response_model=ReceiptShape,
+    summary="Send a file of documents",
+    responses={202: {"description": "Stored for good; it is read next."}, 413: {"description": "Larger than we take"}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("application/edi-x12", "application/edifact", "application/xml", "text/csv")
+            },
+        }
+    },
+)
+async def send(
+    request: Request,
+    use: Used,
+    who: Partner,
+    key: IdempotencyKey = None,
+    filename: Annotated[str | None, Header(alias="X-Filename", max_length=200)] = None,
+) -> Response:
+    """The answer comes when the file is on disk: after a 202 it cannot be lost. The same Idempotency-Key again gets the
+    same receipt and stores nothing; without a key every request is a new file.
+    """
+    connection = _connection(use, who)
+    body = await _read(request, use.largest_body)
+    if not body:
+        raise Problem(422, "empty-body", "There is nothing in this request", "Send the file as the request's body.")
+    arrival = Arrival(
+        connection=connection,
+        lane=who.lane,
+        transport_id=_transport_id(key, body),
+        content=body,
+        filename=filename,
+        media_type=request.headers.get("content-type"),
+        remote=request.client.host if request.client else None,
+    )
+    receipt = await use.receive(arrival)
+    name = name_of("transmission", receipt.transmission_id)
+    location = f"/partner/v1/transmissions/{name}"
+    if detect(body[:HEAD]).format is Format.UNKNOWN:
+        detail = "This is no X12, EDIFACT, XML, CSV or JSON that we can read. It is kept, and a person will look at it."
+        return answer(
+            422,
+            Problem(422, "unreadable", "We cannot read this file", detail, instance=name).body,
+            {"Location": location},
+        )
+    return JSONResponse({"id": name, "repeated": receipt.repeated, "location": location}, 202, {"Location": location})
+
+
+def _transport_id(key: str | None, body: bytes) -> str:
+    """Key and content together: a key used for another file is another transmission, and nothing is swallowed."""
+    if key is None:
+        return f"http:{uuid.uuid4()}"
+    return f"key:{hashlib.sha256(key.encode()).hexdigest()[:32]}:{hashlib.sha256(body).hexdigest()[:32]}"
+
+
+async def _read(request: Request, largest: int) -> bytes:
+    """The body; Problem 413 as soon as it is known to be too large."""
+    too_large = Problem(413, "too-large", "This file is larger than we take", f"The limit is {largest:,} bytes.")
+    if int(request.headers.get("content-length") or 0) > largest:
+        raise too_large
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > largest:
+            raise too_large
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _connection(use: Door, who: Key) -> str:
+    name = use.house.book().http_connection(who.partner or "", who.lane)
+    if name is None:
+        raise Problem(403, "no-connection", "There is no HTTP connection for this key", "Ask us to set one up.")
+    return name
+
+
+@router.get("/transmissions/{transmission_id}", summary="What became of a file you sent")
+def transmission_status(transmission_id: str, use: Used, who: Partner) -> TransmissionShape:
+    connection = _connection(use, who)
+    with use.store.read() as view:
+        row = view.get(transmission, number_of("transmission", transmission_id))
+        if row is None or row.connection != connection or row.lane != who.lane:
+            raise not_found("transmission", transmission_id)
+        documents = view.all(
+            select(document)
+            .where(document.c.payload_id == row.payload_id, document.c.released)
+            .order_by(document.c.id)
+            .limit(1000)
+        )
+    return TransmissionShape.of(row, [DocumentShape.of(one) for one in documents])
+
+
+@router.get("/documents", summary="Your documents, newest first")
+def documents(
+    use: Used,
+    who: Partner,
+    limit: Limit = 50,
+    after: After = None,
+    direction: Annotated[str | None, Query(pattern="^(in|out)$", description="in: from you; out: to you.")] = None,
+) -> Page[DocumentShape]:
+    wanted = (
+        select(document)
+        .where(document.c.partner == who.partner, document.c.lane == who.lane, document.c.released)
+        .order_by(document.c.id.desc())
+        .limit(limit + 1)
+    )
+    if after:
+        wanted = wanted.where(document.c.id < number_of("document", after))
+    if direction:
+        wanted = wanted.where(document.c.direction == direction)
+    with use.store.read() as view:
+        rows = view.all(wanted)
+    items = [DocumentShape.of(row) for row in rows[:limit]]
+    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+@router.get("/documents/{document_id}", summary="One document of yours")
+def one_document(document_id: str, use: Used, who: Partner) -> DocumentShape:
+    return DocumentShape.of(_mine(use, who, document_id))
+
+
+@router.get("/documents/{document_id}/content", response_class=Response, summary="The bytes of a document of yours")
+def content(document_id: str, use: Used, who: Partner) -> Response:
+    row = _mine(use, who, document_id)
+    if row.payload_id is None or row.direction == "out":
+        raise not_found("content", document_id)
+    (data,) = payloads.cut(use.store, [(row.payload_id, row.offset, row.size)])
+    return Response(data, media_type="application/octet-stream")
+
+
+def _mine(use: Door, who: Key, document_id: str) -> Any:
+    with use.store.read() as view:
+        row = view.get(document, number_of("document", document_id))
+    if row is None or row.partner != who.partner or row.lane != who.lane or not row.released:
+        raise not_found("document", document_id)
+    return row

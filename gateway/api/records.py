@@ -1,0 +1,215 @@
+"""The internal API for what went over the road: documents, deliveries, exceptions, events, partners."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy import Select, Table, select
+
+from gateway.api.door import Door, Reader, Used, Writer
+from gateway.api.names import name_of, number_of
+from gateway.api.pages import After, Limit, Page
+from gateway.api.problems import RESPONSES, Problem, not_found
+from gateway.api.shapes import DeliveryShape, DocumentShape, ExceptionShape
+from gateway.pipeline import again
+from gateway.pipeline.deliver import as_cloudevent
+from gateway.store import canonical_documents, events, payloads, work_items
+from gateway.store.schema import delivery, delivery_attempt, document, work_item
+
+router = APIRouter(prefix="/v1", responses=RESPONSES)
+
+
+def _page(what: str, table: Table, lane: str, after: str | None, limit: int) -> Select[Any]:
+    wanted = select(table).where(table.c.lane == lane).order_by(table.c.id.desc()).limit(limit + 1)
+    return wanted.where(table.c.id < number_of(what, after)) if after else wanted
+
+
+@router.get("/documents", tags=["documents"], summary="Documents, newest first")
+def documents(
+    use: Used,
+    who: Reader,
+    limit: Limit = 50,
+    after: After = None,
+    partner: str | None = None,
+    status: str | None = None,
+    kind: Annotated[str | None, Query(description="order, order-response, shipment, invoice, ...")] = None,
+    direction: Annotated[str | None, Query(pattern="^(in|out)$")] = None,
+    business_key: str | None = None,
+) -> Page[DocumentShape]:
+    wanted = _page("document", document, who.lane, after, limit).where(document.c.released)
+    asked = {"partner": partner, "status": status, "kind": kind, "direction": direction, "business_key": business_key}
+    for name, value in asked.items():
+        if value is not None:
+            wanted = wanted.where(document.c[name] == value)
+    with use.store.read() as view:
+        rows = view.all(wanted)
+    items = [DocumentShape.of(row) for row in rows[:limit]]
+    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+@router.get("/shipments", tags=["orders"], summary="Shipments, newest first")
+def shipments(use: Used, who: Reader, limit: Limit = 50, after: After = None) -> Page[DocumentShape]:
+    return documents(use, who, limit, after, kind="shipment")
+
+
+@router.get("/invoices", tags=["orders"], summary="Invoices, newest first")
+def invoices(use: Used, who: Reader, limit: Limit = 50, after: After = None) -> Page[DocumentShape]:
+    return documents(use, who, limit, after, kind="invoice")
+
+
+@router.get("/documents/{document_id}", tags=["documents"], summary="One document")
+def one_document(document_id: str, use: Used, who: Reader) -> DocumentShape:
+    return DocumentShape.of(_document(use, document_id, who.lane))
+
+
+@router.get("/documents/{document_id}/canonical", tags=["documents"], summary="A document in our language")
+def canonical(document_id: str, use: Used, who: Reader) -> dict[str, Any]:
+    row = _document(use, document_id, who.lane)
+    with use.store.read() as view:
+        made = canonical_documents.load(view, {row.id}).get(row.id)
+    if made is None:
+        raise not_found("canonical form", document_id)
+    return {"kind": made.kind, "schema_version": made.schema_version, **made.model_dump(mode="json", exclude_none=True)}
+
+
+@router.get("/documents/{document_id}/content", tags=["documents"], response_class=Response, summary="The bytes we got")
+def content(document_id: str, use: Used, who: Reader) -> Response:
+    row = _document(use, document_id, who.lane)
+    if row.payload_id is None or row.direction != "in":
+        raise not_found("content", document_id)
+    (data,) = payloads.cut(use.store, [(row.payload_id, row.offset, row.size)])
+    return Response(data, media_type="application/octet-stream")
+
+
+@router.post("/documents/{document_id}/reprocess", tags=["documents"], status_code=202, summary="Run it again")
+def reprocess(document_id: str, use: Used, who: Writer) -> DocumentShape:
+    """The same input through today's maps. A document that waits for a person is used from now on."""
+    row = _document(use, document_id, who.lane)
+    with use.store.begin() as tx:
+        try:
+            again.reprocess_document(tx, row.id, by=who.name)
+        except again.CannotRunAgain as error:
+            raise Problem(
+                409, "cannot-run-again", "This cannot be run again", str(error), instance=document_id
+            ) from None
+    return DocumentShape.of(_document(use, document_id, who.lane))
+
+
+def _document(use: Door, document_id: str, lane: str) -> Any:
+    with use.store.read() as view:
+        row = view.get(document, number_of("document", document_id))
+    if row is None or row.lane != lane or not row.released:
+        raise not_found("document", document_id)
+    return row
+
+
+@router.get("/deliveries", tags=["deliveries"], summary="What we owe and owed, newest first")
+def deliveries(
+    use: Used,
+    who: Reader,
+    limit: Limit = 50,
+    after: After = None,
+    status: str | None = None,
+    target: str | None = None,
+) -> Page[DeliveryShape]:
+    wanted = _page("delivery", delivery, who.lane, after, limit)
+    for name, value in {"status": status, "target": target}.items():
+        if value is not None:
+            wanted = wanted.where(delivery.c[name] == value)
+    with use.store.read() as view:
+        rows = view.all(wanted)
+    items = [DeliveryShape.of(row) for row in rows[:limit]]
+    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+@router.get("/deliveries/{delivery_id}", tags=["deliveries"], summary="One delivery with every attempt")
+def one_delivery(delivery_id: str, use: Used, who: Reader) -> DeliveryShape:
+    row = _delivery(use, delivery_id, who.lane)
+    with use.store.read() as view:
+        tries = view.all(
+            select(delivery_attempt).where(delivery_attempt.c.delivery_id == row.id).order_by(delivery_attempt.c.n)
+        )
+    return DeliveryShape.of(row, list(tries))
+
+
+@router.post("/deliveries/{delivery_id}/resend", tags=["deliveries"], status_code=202, summary="The same bytes again")
+def resend(delivery_id: str, use: Used, who: Writer) -> DeliveryShape:
+    row = _delivery(use, delivery_id, who.lane)
+    with use.store.begin() as tx:
+        new = again.resend(tx, row.id, by=who.name)
+    return DeliveryShape.of(_delivery(use, name_of("delivery", new), who.lane))
+
+
+@router.post("/deliveries/{delivery_id}/skip", tags=["deliveries"], status_code=202, summary="It is not owed any more")
+def skip(delivery_id: str, use: Used, who: Writer) -> DeliveryShape:
+    row = _delivery(use, delivery_id, who.lane)
+    with use.store.begin() as tx:
+        try:
+            again.skip(tx, row.id, by=who.name)
+        except again.CannotRunAgain as error:
+            raise Problem(409, "cannot-skip", "This cannot be skipped", str(error), instance=delivery_id) from None
+    return DeliveryShape.of(_delivery(use, delivery_id, who.lane))
+
+
+def _delivery(use: Door, delivery_id: str, lane: str) -> Any:
+    with use.store.read() as view:
+        row = view.get(delivery, number_of("delivery", delivery_id))
+    if row is None or row.lane != lane:
+        raise not_found("delivery", delivery_id)
+    return row
+
+
+@router.get("/exceptions", tags=["exceptions"], summary="What a person has to look at, by what is lost first")
+def exceptions(
+    use: Used, who: Reader, limit: Limit = 50, status: Annotated[str, Query(pattern="^(open|settled)$")] = "open"
+) -> Page[ExceptionShape]:
+    wanted = (
+        select(work_item)
+        .where(work_item.c.lane == who.lane, work_item.c.status == status)
+        .order_by(work_item.c.lost_at.is_(None), work_item.c.lost_at, work_item.c.id)
+        .limit(limit)
+    )
+    with use.store.read() as view:
+        return Page(items=[ExceptionShape.of(row) for row in view.all(wanted)])
+
+
+@router.post("/exceptions/{item_id}/settle", tags=["exceptions"], status_code=202, summary="It is dealt with")
+def settle(item_id: str, use: Used, who: Writer) -> ExceptionShape:
+    number = number_of("work item", item_id)
+    with use.store.begin() as tx:
+        row = tx.get(work_item, number)
+        if row is None or row.lane != who.lane:
+            raise not_found("exception", item_id)
+        work_items.settle(tx, [number], by=who.name)
+        return ExceptionShape.of(tx.get(work_item, number))
+
+
+@router.get("/events", tags=["events"], summary="Business events in order, as CloudEvents 1.0")
+def feed(
+    use: Used,
+    who: Reader,
+    cursor: Annotated[int, Query(ge=0, description="The `cursor` of the answer before; 0 begins.")] = 0,
+    limit: Limit = 100,
+    type: Annotated[list[str] | None, Query(description="Only these types.")] = None,  # noqa: A002 - the field's name
+) -> dict[str, Any]:
+    """Nothing is left out and nothing comes twice: store the cursor with what you did because of the events."""
+    found, after = events.feed(use.store, cursor, limit, lane=who.lane, types=type or ())
+    return {"events": [as_cloudevent(row) for row in found], "cursor": after}
+
+
+@router.get("/partners", tags=["partners"], summary="Who we trade with, and on what terms")
+def partners(use: Used, who: Reader) -> list[dict[str, Any]]:
+    book = use.house.book()
+    return [
+        {
+            "name": partner.id,
+            "title": partner.name,
+            "agreements": sorted(
+                f"{a.direction} {a.document}"
+                for a in book.agreements.values()
+                if a.partner == name and a.lane == who.lane
+            ),
+        }
+        for name, partner in sorted(book.partners.items())
+    ]

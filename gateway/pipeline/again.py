@@ -1,0 +1,123 @@
+"""Doing something again because a person wants it: the same bytes, or the same input through today's maps."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import select, update
+
+from gateway.lifecycle import DeliveryStatus, DocumentStatus, MoveNotAllowed, Outcome, TransmissionStatus, move
+from gateway.pipeline.route import owe
+from gateway.store import lease, work_items
+from gateway.store.engine import Tx
+from gateway.store.ids import take
+from gateway.store.schema import audit, delivery, delivery_document, document, transmission
+
+USED_ALL_THE_SAME = frozenset({DocumentStatus.HELD, DocumentStatus.DUPLICATE})
+
+
+class CannotRunAgain(Exception):
+    """It is under way, gone or finished for good; the message says which."""
+
+
+def reprocess_document(tx: Tx, document_id: int, *, by: str) -> None:
+    """The same document through today's maps; a held one is used from now on."""
+    row = tx.get(document, document_id)
+    if row is None:
+        raise CannotRunAgain(f"there is no document D-{document_id}")
+    if row.stage is not None:
+        raise CannotRunAgain(f"D-{document_id} is under way: {row.stage}")
+    try:
+        now = move(row.status, Outcome.CLEARED if row.status in USED_ALL_THE_SAME else Outcome.RUN_AGAIN)
+    except MoveNotAllowed:
+        raise CannotRunAgain(f"D-{document_id} is {row.status}; that is final") from None
+    stage = "translate" if row.direction == "in" else "write"
+    tx.execute(
+        update(document)
+        .where(document.c.id == document_id)
+        .values(status=now, stage=stage, due_at=tx.now, attempts=0, updated_at=tx.now)
+    )
+    _settle(tx, "document", document_id, by)
+    note(tx, by, "reprocess", f"D-{document_id}")
+    tx.wake(stage)
+
+
+def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
+    """The same bytes from the beginning, by today's profiles; only for one that is quarantined."""
+    row = tx.get(transmission, transmission_id)
+    if row is None:
+        raise CannotRunAgain(f"there is no transmission T-{transmission_id}")
+    if row.stage is not None:
+        raise CannotRunAgain(f"T-{transmission_id} is being read")
+    tx.execute(
+        update(transmission)
+        .where(transmission.c.id == transmission_id)
+        .values(
+            status=TransmissionStatus.RECEIVED,
+            stage="unwrap",
+            due_at=tx.now,
+            attempts=0,
+            resume_state=None,
+            reason=RUN_AGAIN,
+        )
+    )
+    _settle(tx, "transmission", transmission_id, by)
+    note(tx, by, "reprocess", f"T-{transmission_id}")
+    tx.wake("unwrap")
+
+
+RUN_AGAIN = "run again by a person"
+
+
+def resend(tx: Tx, delivery_id: int, *, by: str) -> int:
+    """The same bytes once more; returns the delivery that sends them.
+
+    A dead or rejected one is tried again itself. One that was delivered gets a new delivery of the same payload: the
+    other side sees the same numbers and ids, and whether that is a repetition is for them to say.
+    """
+    row = tx.get(delivery, delivery_id)
+    if row is None:
+        raise CannotRunAgain(f"there is no delivery L-{delivery_id}")
+    note(tx, by, "resend", f"L-{delivery_id}")
+    _settle(tx, "delivery", delivery_id, by)
+    if row.stage is not None:
+        lease.restart(tx, delivery, [delivery_id], status=DeliveryStatus.DUE)
+        return delivery_id
+    carried = tx.all(select(delivery_document.c.document_id).where(delivery_document.c.delivery_id == delivery_id))
+    (number,) = owe(
+        tx,
+        [
+            {
+                "kind": row.kind,
+                "target": row.target,
+                "lane": row.lane,
+                "partner": row.partner,
+                "payload_id": row.payload_id,
+                "body": row.body,
+                # A call keeps its key, so that the system finds what it has; bytes to a partner are a new sending.
+                "idempotency_key": f"{row.idempotency_key}:again:{take(tx, 'delivery')[0]}",
+                "correlation_id": row.correlation_id,
+                "causation_id": f"L-{delivery_id}",
+                "documents": [one.document_id for one in carried],
+            }
+        ],
+    )
+    return number
+
+
+def skip(tx: Tx, delivery_id: int, *, by: str) -> None:
+    """A person decides that it is not owed any more; what waits behind it goes on."""
+    if not lease.finish(tx, delivery, [delivery_id], status=DeliveryStatus.SKIPPED):
+        raise CannotRunAgain(f"L-{delivery_id} is finished, or an attempt is under way")
+    _settle(tx, "delivery", delivery_id, by)
+    note(tx, by, "skip", f"L-{delivery_id}")
+
+
+def note(tx: Tx, actor: str, action: str, subject: str, **detail: object) -> None:
+    """Who did what, for ever."""
+    row = {"id": take(tx, "audit")[0], "at": tx.now, "actor": actor, "action": action, "subject": subject}
+    tx.insert(audit, [{**row, "detail": json.dumps(detail) if detail else None}])
+
+
+def _settle(tx: Tx, table: str, row_id: int, by: str) -> None:
+    work_items.settle(tx, [item.id for item in work_items.open_about(tx, table, row_id)], by=by)

@@ -1,0 +1,104 @@
+"""The road as the worker runs it: which function works which stage, and what is looked at again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from gateway.lifecycle import DocumentStatus
+from gateway.pipeline import confirm, deliver, release, translate, unwrap, wrap, write
+from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.house import House
+from gateway.store import schema
+from gateway.store.engine import Record, Tx
+from gateway.store.retry import SECOND, GiveUp
+from gateway.store.targets import Limits
+from gateway.worker.deliveries import Again, Deliveries, Tried
+from gateway.worker.stage import Stage
+
+
+def stages(house: House) -> list[Stage]:
+    """Every stage between a stored transmission and a delivery that is due, in the order of the road."""
+    document = schema.document
+    return [
+        Stage(
+            "unwrap",
+            schema.transmission,
+            partial(unwrap.unwrap, house),
+            lambda tx, portions: release.record(tx, house, portions),
+            partial(_give_up, "unwrap"),
+            batch=50,
+        ),
+        Stage(
+            "confirm",
+            document,
+            partial(confirm.read, house),
+            lambda tx, results: confirm.record(tx, house, results),
+            partial(_give_up, "confirm"),
+        ),
+        Stage(
+            "translate",
+            document,
+            partial(translate.translate, house),
+            lambda tx, results: translate.record(tx, house, results),
+            partial(_give_up, "translate"),
+        ),
+        Stage(
+            "write",
+            document,
+            partial(write.write, house),
+            lambda tx, results: write.record(tx, house, results),
+            partial(_give_up, "write"),
+        ),
+        Stage(
+            "wrap",
+            document,
+            list,  # numbers and bytes are made in the commit that stores them
+            lambda tx, rows: wrap.wrap(tx, house, rows),
+            partial(_give_up, "wrap"),
+        ),
+    ]
+
+
+LETTERS = {"transmission": "T", "document": "D"}
+
+
+def _give_up(stage: str, tx: Tx, row: Record, error: str) -> Mapping[str, Any]:
+    """Our own code failed on this row again and again: a person is told, and the row keeps its stage."""
+    table = "transmission" if stage == "unwrap" else "document"
+    name = f"{LETTERS[table]}-{row.id}"
+    alert = Alert(
+        "our-fault",
+        row.lane,
+        f"{table}:{row.id}:{stage}",
+        {"stage": stage, "subject": name, "error": error},
+        name,
+        (table, row.id),
+        getattr(row, "partner", None),
+        getattr(row, "correlation_id", None),
+    )
+    raise_alerts(tx, [alert])
+    return {} if table == "transmission" else {"status": DocumentStatus(row.status)}
+
+
+def deliveries(house: House, limits: Callable[[str], Limits] = lambda target: Limits()) -> Deliveries:
+    """How everything we owe is sent, and what its end means."""
+    return Deliveries(
+        send=partial(deliver.send, house),
+        again=_again,
+        unexpected=lambda error: deliver.TryAgain(f"a defect of ours: {type(error).__name__}", None, uncertain=True),
+        record_ends=partial(_record_ends, house),
+        limits=limits,
+    )
+
+
+def _again(end: Any) -> Again | None:
+    if isinstance(end, deliver.TryAgain):
+        return Again(end.why, int((end.after or 0) * SECOND))
+    return None
+
+
+def _record_ends(house: House, tx: Tx, tried: Sequence[Tried]) -> Sequence[tuple[Record, Mapping[str, Any]]]:
+    ended = [deliver.Tried(one.row, one.end, isinstance(one.decision, GiveUp)) for one in tried]
+    return deliver.record(tx, house, ended)
