@@ -13,6 +13,7 @@ from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen, order_key
+from gateway.pipeline.staging import separators_of
 from gateway.store import payloads
 from gateway.store.engine import Tx
 from gateway.store.schema import document, functional_group, interchange
@@ -21,7 +22,11 @@ from gateway.store.schema import document, functional_group, interchange
 def read(house: House, rows: Sequence[Any]) -> list[tuple[Any, Answer]]:
     """The answers in these acknowledgement documents."""
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
-    return [(row, read_answer(rows_of(text))) for row, text in zip(rows, texts, strict=True)]
+    with house.store.read() as view:
+        shapes = separators_of(view, {row.interchange_id for row in rows})
+    return [
+        (row, read_answer(rows_of(text, shapes[row.interchange_id]))) for row, text in zip(rows, texts, strict=True)
+    ]
 
 
 def record(tx: Tx, house: House, results: Sequence[tuple[Any, Answer]]) -> list[tuple[Any, dict[str, Any]]]:

@@ -13,6 +13,8 @@ from gateway.lifecycle import InterchangeStatus
 from gateway.partners.book import Match
 from gateway.pipeline.acknowledge import SetResult
 from gateway.pipeline.alert import Alert
+from gateway.store.engine import View
+from gateway.store.schema import interchange
 
 ACKNOWLEDGEMENTS = frozenset({"997", "999"})
 
@@ -92,3 +94,9 @@ def as_json(findings: Iterable[Finding]) -> str:
 
 def findings_of(plain: Iterable[dict[str, Any]]) -> list[Finding]:
     return [Finding(**{**values, "severity": Severity(values["severity"])}) for values in plain]
+
+
+def separators_of(view: View, interchange_ids: Iterable[int]) -> dict[int, Separators]:
+    """The characters that stored interchanges were read with, by id."""
+    rows = view.by_ids(interchange, list(interchange_ids))
+    return {row.id: Separators(**json.loads(row.findings)["separators"]) for row in rows}

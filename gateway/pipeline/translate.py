@@ -16,12 +16,14 @@ from gateway import __version__
 from gateway.canonical import Document, Invoice, Order, Shipment
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.guide import Guide
+from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import MapError
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, Key, happen, order_key
+from gateway.pipeline.staging import separators_of
 from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Tx
 from gateway.store.schema import document
@@ -53,19 +55,24 @@ def translate(house: House, rows: Sequence[Any]) -> list[Translated]:
     """Run each document through the map of its agreement. A document its map cannot carry is data, not an exception."""
     book = house.book()
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
-    return [_translate(book, row, text) for row, text in zip(rows, texts, strict=True)]
+    with house.store.read() as view:
+        shapes = separators_of(view, {row.interchange_id for row in rows})
+    return [_translate(book, row, text, shapes[row.interchange_id]) for row, text in zip(rows, texts, strict=True)]
 
 
-def _translate(book: Book, row: Any, data: bytes) -> Translated:
+def _translate(book: Book, row: Any, data: bytes, separators: Separators) -> Translated:
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
         return Translated(row, None, None, book.revision, "its agreement names no map")
-    chart = book.library.map(agreement.map)
     guide, _ = Guide.nearest(row.version, row.set_id)
-    segments = rows_of(data)
+    if guide is None:
+        return Translated(row, None, None, book.revision, f"we have no guide for {row.set_id}")
+    chart = book.library.map(agreement.map)
+    segments = rows_of(data, separators)
+    positions = guide.check(segments, separators, agreement.tolerance).positions
+    inner = (separators.component or ":", separators.repetition or "^")
     try:
-        positions = guide.check(segments).positions
-        made = chart.read(segments, positions)
+        made = chart.read(segments, positions, partner=row.partner, separators=inner)
     except MapError as error:
         return Translated(row, None, chart.revision, book.revision, str(error))
     return Translated(row, made, chart.revision, book.revision)

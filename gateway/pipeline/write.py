@@ -36,22 +36,25 @@ class Written:
 def write(house: House, rows: Sequence[Any]) -> list[Written]:
     """Run each document through the map of its agreement and check the result."""
     book = house.book()
-    with house.store.read() as tx:
-        made = canonical_documents.load(tx, {row.id for row in rows})
-    return [_write(book, row, made[row.id]) for row in rows]
+    answered = {row.answers_document_id for row in rows if row.answers_document_id is not None}
+    with house.store.read() as view:
+        made = canonical_documents.load(view, {row.id for row in rows} | answered)
+    return [_write(book, row, made[row.id], made.get(row.answers_document_id)) for row in rows]
 
 
-def _write(book: Book, row: Any, made: Document) -> Written:
+def _write(book: Book, row: Any, made: Document, answers: Document | None) -> Written:
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
         return Written(row, [], None, "its agreement names no map")
     chart = book.library.map(agreement.map)
     try:
-        segments = chart.write(made)
+        segments = chart.write(made, partner=row.partner, answers=[answers] if answers else [])
     except MapError as error:
         return Written(row, [], chart.revision, str(error))
     whole = [["ST", row.set_id, PLACEHOLDER], *segments, ["SE", str(len(segments) + 2), PLACEHOLDER]]
     guide, _ = Guide.nearest(row.version, row.set_id)
+    if guide is None:
+        return Written(row, [], chart.revision, f"we have no guide for {row.set_id}")
     for finding in guide.check(whole).findings:
         if finding.severity is Severity.REJECTS:
             return Written(row, [], chart.revision, words.sentence(finding), words.place(finding))
