@@ -1,0 +1,162 @@
+"""The loop that works stages batch by batch: one commit stores a batch's effects and claims the next batch.
+
+- Stages take turns: after each batch the next claim begins with the stage after it, so a flood in one stage holds up
+  no other.
+- A batch that raises is worked row by row; rows that raise again fail alone and the rest go on.
+- A failure of the database is nobody's fault: those rows are tried again later and never given up.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from gateway.store import lease
+from gateway.store.engine import Record, Store, Tx
+from gateway.store.retry import GiveUp
+from gateway.worker.keeper import Keeper
+from gateway.worker.moments import Moment, Reached, nothing
+from gateway.worker.stage import Stage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    stage: Stage
+    rows: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    row: Record
+    error: Exception
+
+
+class Batches:
+    """Works the stages it is given, one batch at a time, in the calling thread."""
+
+    def __init__(
+        self, store: Store, stages: Sequence[Stage], owner: str, keeper: Keeper, reached: Reached = nothing
+    ) -> None:
+        self._store = store
+        self._stages = list(stages)
+        self._owner = owner
+        self._keeper = keeper
+        self._reached = reached
+        self._claimed: _Batch | None = None
+
+    def step(self) -> bool:
+        """Work the claimed batch and claim the next one; False if there is none."""
+        batch = self._claimed
+        if batch is None:
+            with self._store.begin() as tx:
+                self._claimed = self._claim(tx)
+        else:
+            self._claimed = None
+            self._reached(Moment.CLAIMED)
+            with self._keeper.keep(batch.stage.table, batch.rows, batch.stage.lease_us):
+                results, failures = self._work(batch)
+                self._reached(Moment.WORKED)
+                self._store_effects(batch, results, failures)
+            self._reached(Moment.COMMITTED)
+        return self._claimed is not None
+
+    def give_back(self) -> None:
+        """Before the worker ends: what is claimed and not begun goes to others at once."""
+        if self._claimed is not None:
+            with self._store.begin() as tx:
+                lease.release(tx, self._claimed.stage.table, self._claimed.rows)
+                tx.wake(self._claimed.stage.name)
+            self._claimed = None
+
+    def _claim(self, tx: Tx) -> _Batch | None:
+        for _ in self._stages:
+            stage = self._stages[0]
+            self._stages.append(self._stages.pop(0))
+            rows = lease.claim(tx, stage.table, stage.name, self._owner, stage.batch, stage.lease_us)
+            if rows:
+                return _Batch(stage, rows)
+        return None
+
+    def _work(self, batch: _Batch) -> tuple[list[tuple[Record, Any]], list[_Failure]]:
+        try:
+            return list(zip(batch.rows, batch.stage.work(batch.rows), strict=True)), []
+        except Exception as error:
+            if len(batch.rows) == 1:
+                return [], [_Failure(batch.rows[0], error)]
+        results: list[tuple[Record, Any]] = []
+        failures = []
+        for row in batch.rows:
+            try:
+                results += zip([row], batch.stage.work([row]), strict=True)
+            except Exception as error:
+                failures.append(_Failure(row, error))
+        return results, failures
+
+    def _store_effects(
+        self, batch: _Batch, results: Sequence[tuple[Record, Any]], failures: Sequence[_Failure]
+    ) -> None:
+        failures = list(failures)
+        try:
+            with self._store.begin() as tx:
+                self._apply(tx, batch.stage, results)
+                if not failures:
+                    self._claimed = self._claim(tx)
+                self._reached(Moment.APPLIED)
+        except Exception as error:
+            self._claimed = None
+            if len(results) == 1:
+                failures.append(_Failure(results[0][0], error))
+            else:
+                failures += self._one_by_one(batch.stage, results)
+        for failure in failures:
+            self._fail(batch.stage, failure)
+
+    def _one_by_one(self, stage: Stage, results: Sequence[tuple[Record, Any]]) -> list[_Failure]:
+        failures = []
+        for result in results:
+            try:
+                with self._store.begin() as tx:
+                    self._apply(tx, stage, [result])
+            except Exception as error:
+                failures.append(_Failure(result[0], error))
+        return failures
+
+    def _apply(self, tx: Tx, stage: Stage, results: Sequence[tuple[Record, Any]]) -> None:
+        held = {row.id for row in lease.hold(tx, stage.table, [row for row, _ in results])}
+        if not held:
+            return
+        outcomes = list(stage.apply(tx, [result for row, result in results if row.id in held]))
+        if {row.id for row, _ in outcomes} != held:
+            raise RuntimeError(f"stage {stage.name} did not say what became of each row")
+        lease.complete(tx, stage.table, [row for row, _ in outcomes], [values for _, values in outcomes])
+
+    def _fail(self, stage: Stage, failure: _Failure) -> None:
+        row, error = failure.row, failure.error
+        said = f"{type(error).__name__}: {error}"
+        log.warning("%s %s %s failed: %s", stage.name, stage.table.name, row.id, said, exc_info=error)
+        with self._store.begin() as tx:
+            if not lease.hold(tx, stage.table, [row]):
+                return
+            decision = stage.retry.after_failure(row.attempts, tx.now, random.random())  # noqa: S311 - spreads retries
+            if isinstance(decision, GiveUp) or (row.attempts >= stage.attempts and not _is_database(error)):
+                values = stage.give_up(tx, row, said)
+                if "stage" in values:
+                    lease.complete(tx, stage.table, [row], [{"last_error": said[:2000], **values}])
+                else:
+                    lease.stop(tx, stage.table, row, error=said, values=values)
+            else:
+                lease.fail(tx, stage.table, row, due_at=decision.due_at, error=said)
+
+
+def _is_database(error: Exception) -> bool:
+    """The database was away, full or busy: trying again may help, whatever the row holds."""
+    return isinstance(error, (OperationalError, InterfaceError)) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )

@@ -1,0 +1,100 @@
+"""Polls and schedules as errands: asking a channel or a system what is new, and the house's own regular work.
+
+Each is a row of `poll`, leased like any other work, so that of many workers one asks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from gateway.store import ids, lease, schema
+from gateway.store.engine import Record, Tx
+from gateway.store.retry import SECOND, RetryPolicy
+
+log = logging.getLogger(__name__)
+
+STAGE = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Something that is done again and again."""
+
+    name: str  # "connection acme-folder", "house purge"
+    lane: str
+    every_us: int
+    run: Callable[[str | None], str | None]
+    """Takes the cursor and returns the next one. Stores what it finds itself, before it acknowledges it outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: str
+
+
+class Polls:
+    """The errand of all schedules. A failing one is tried again with growing pauses, never given up."""
+
+    table = schema.poll
+    lease_us = 120 * SECOND
+    pauses = RetryPolicy(first_us=2 * SECOND, longest_us=300 * SECOND)
+
+    def __init__(self, schedules: Callable[[], Mapping[tuple[str, str], Schedule]]) -> None:
+        self._schedules = schedules
+        self._planned: frozenset[tuple[str, str]] | None = None
+
+    def plan(self, tx: Tx) -> None:
+        """Make a row for each schedule there is, due now, and rest the rows whose schedule is gone."""
+        wanted = self._schedules()
+        if self._planned == frozenset(wanted):
+            return
+        self._planned = frozenset(wanted)
+        c = schema.poll.c
+        known = {(row.name, row.lane): row for row in tx.all(select(schema.poll))}
+        missing = [key for key in sorted(wanted) if key not in known]
+        blank = {"cursor": None, "stage": STAGE, "due_at": tx.now}
+        numbers = ids.take(tx, "poll", len(missing))
+        rows = [
+            {"id": number, "name": name, "lane": lane, **blank}
+            for number, (name, lane) in zip(numbers, missing, strict=True)
+        ]
+        if rows:
+            insert = sqlite_insert if tx.is_sqlite else postgresql_insert
+            tx.execute(insert(schema.poll).on_conflict_do_nothing(), rows)  # another worker may plan the same
+        resting = [row.id for key, row in known.items() if key in wanted and row.stage is None]
+        if resting:
+            tx.execute(update(schema.poll).where(c.id.in_(resting)).values(stage=STAGE, due_at=tx.now))
+        lease.finish(tx, schema.poll, [row.id for key, row in known.items() if key not in wanted and row.stage])
+
+    def claim(self, tx: Tx, owner: str, limit: int) -> list[Record]:
+        self.plan(tx)
+        return lease.claim(tx, schema.poll, STAGE, owner, limit, self.lease_us)
+
+    def run(self, row: Record) -> Any:
+        schedule = self._schedules().get((row.name, row.lane))
+        if schedule is None:
+            return None
+        try:
+            return schedule.run(row.cursor), schedule.every_us
+        except Exception as error:
+            log.warning("%s (%s lane) failed: %s", row.name, row.lane, error, exc_info=True)
+            return _Failed(f"{type(error).__name__}: {error}")
+
+    def record(self, tx: Tx, ended: Sequence[tuple[Record, Any]]) -> None:
+        for row, end in ended:
+            match end:
+                case None:
+                    lease.complete(tx, schema.poll, [row], [{}])
+                case _Failed(error):
+                    pause = self.pauses.pause_us(row.attempts, 0.0)
+                    lease.fail(tx, schema.poll, row, due_at=tx.now + pause, error=error)
+                case (cursor, every_us):
+                    again = {"stage": STAGE, "due_at": tx.now + every_us, "cursor": cursor}
+                    lease.complete(tx, schema.poll, [row], [again])
