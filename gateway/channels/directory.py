@@ -25,58 +25,50 @@ import stat
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
-from pydantic import model_validator
-
-from gateway.channels.channel import Arrival, ChannelError, Parcel, Refused, Retry, SendOutcome, Sent, Unsettled
+from gateway.channels.channel import (
+    Arrival,
+    ChannelError,
+    Parcel,
+    Refused,
+    Resolve,
+    Retry,
+    SendOutcome,
+    Sent,
+    Unsettled,
+)
 from gateway.channels.filename import LONGEST, is_partial, is_plain, safe, shown
-from gateway.partners.values import Duration, Written, wrong
+from gateway.partners.connections import DirectoryConnection
 
 WORKING = ".in-work"
-ARCHIVE = "archive"
 BLOCK = 1 << 20
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-class DirectorySettings(Written):
-    """A folder we read, a folder we write, or both."""
-
-    inbox: Path | None = None  # files here come in
-    outbox: Path | None = None  # what we send is put here
-    pattern: str = "*"  # only names like this come in
-    stable_for: Duration = timedelta(seconds=2)  # untouched for so long means finished
-    then: Literal["delete", "archive"] = "delete"  # what becomes of a file once it is stored
-    largest: int = 200_000_000  # bytes of one file; a larger one stays where it is and is reported
-
-    @model_validator(mode="after")
-    def _some_folder(self) -> DirectorySettings:
-        if self.inbox is None and self.outbox is None:
-            raise wrong("a folder connection without a folder", "give it `inbox:`, `outbox:` or both")
-        return self
 
 
 class DirectoryChannel:
     """Files in, files out."""
 
-    def __init__(self, settings: DirectorySettings) -> None:
-        self.settings = settings
+    def __init__(self, connection: DirectoryConnection, resolve: Resolve) -> None:
+        self.connection = connection
+        self._inbox = resolve(connection.inbox) if connection.inbox else None
+        self._outbox = resolve(connection.outbox) if connection.outbox else None
+        self._archive = resolve(connection.archive) if connection.archive else None
 
     def close(self) -> None:
         """Nothing stays open between calls."""
 
     def poll(self) -> Iterator[Arrival]:
         """One file that cannot be taken never stops the others: `ChannelError` speaks of it when they are through."""
-        if self.settings.inbox is None:
+        if self._inbox is None:
             return
-        with _folder(self.settings.inbox) as inbox, _folder(WORKING, inside=inbox) as working:
+        with _folder(self._inbox) as inbox, _folder(WORKING, inside=inbox) as working:
             oversized: list[str] = []
             for name in _names(inbox):
-                if is_partial(name) or not fnmatch.fnmatchcase(name, self.settings.pattern):
+                if is_partial(name) or not fnmatch.fnmatchcase(name, self.connection.pattern):
                     continue
                 size = self._finished_size(inbox, name)
-                if size is not None and size > self.settings.largest:
+                if size is not None and size > self.connection.max_size:
                     oversized.append(f"{shown(name)} ({size} bytes)")
                 elif size is not None:
                     _claim(inbox, working, name)
@@ -87,35 +79,35 @@ class DirectoryChannel:
                 if arrival := self._arrival(working, claimed):
                     yield arrival
         if oversized:
-            raise ChannelError(f"larger than the {self.settings.largest} bytes taken here: {', '.join(oversized)}")
+            raise ChannelError(f"larger than the {self.connection.max_size} bytes taken here: {', '.join(oversized)}")
 
     def after_commit(self, arrival: Arrival) -> None:
-        assert self.settings.inbox is not None
+        assert self._inbox is not None
         with (
-            _folder(self.settings.inbox) as inbox,
+            _folder(self._inbox) as inbox,
             _folder(WORKING, inside=inbox) as working,
             # gone already: this is the second time, after a crash between doing it and remembering it
             contextlib.suppress(FileNotFoundError),
         ):
-            if self.settings.then == "delete":
+            if self._archive is None:
                 os.unlink(arrival.place, dir_fd=working)
                 return
             day = dt.datetime.now(dt.UTC).date().isoformat()
-            with _folder(ARCHIVE, inside=inbox) as archive, _folder(day, inside=archive) as today:
-                os.rename(arrival.place, arrival.place, src_dir_fd=working, dst_dir_fd=today)
+            with _folder(self._archive) as archive, _folder(day, inside=archive) as today:
+                _move(working, today, arrival.place)
 
     def send(self, parcel: Parcel) -> SendOutcome:
-        if self.settings.outbox is None:
+        if self._outbox is None:
             return Refused("this connection has no outbox")
         if not is_plain(parcel.filename) or is_partial(parcel.filename):
             return Refused(f"{shown(parcel.filename)!r} is not a file name we can write")
         try:
-            with _folder(self.settings.outbox) as outbox:
+            with _folder(self._outbox) as outbox:
                 return _put(outbox, parcel)
         except ChannelError as error:
             return Retry(None, str(error))
         except OSError as error:
-            return Retry(None, f"{self.settings.outbox}: {error.strerror}")
+            return Retry(None, f"{self._outbox}: {error.strerror}")
 
     def _finished_size(self, folder: int, name: str) -> int | None:
         """The size of a file nobody writes any more; None for everything else."""
@@ -124,7 +116,7 @@ class DirectoryChannel:
         except FileNotFoundError:
             return None
         # ctime too: it cannot be set by the uploader, as mtime often is
-        if not _is_ours(found) or _age(max(found.st_mtime, found.st_ctime)) < self.settings.stable_for:
+        if not _is_ours(found) or _age(max(found.st_mtime, found.st_ctime)) < self.connection.stable_for:
             return None
         return found.st_size
 
@@ -134,11 +126,11 @@ class DirectoryChannel:
         except FileNotFoundError:  # another poller's, stored and taken away just now
             return None
         # our rename moved ctime; a young mtime says that somebody writes through a handle opened before the claim
-        if not _is_ours(found) or _age(found.st_mtime) < self.settings.stable_for:
+        if not _is_ours(found) or _age(found.st_mtime) < self.connection.stable_for:
             return None
         claim, _, name = claimed.partition("~")
-        assert self.settings.inbox is not None
-        inbox = self.settings.inbox
+        assert self._inbox is not None
+        inbox = self._inbox
         return Arrival(shown(name), claim, found.st_size, lambda: _open(inbox, claimed), claimed)
 
 
@@ -177,7 +169,7 @@ class _Watched(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def _folder(path: str | Path, *, inside: int | None = None) -> Iterator[int]:
+def _folder(path: str, *, inside: int | None = None) -> Iterator[int]:
     """A folder, open. One inside another is made when missing and must not be a link."""
     try:
         if inside is None:
@@ -199,6 +191,15 @@ def _names(folder: int) -> list[str]:
         return sorted(entry.name for entry in entries)
 
 
+def _move(working: int, archive: int, name: str) -> None:
+    try:
+        os.rename(name, name, src_dir_fd=working, dst_dir_fd=archive)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise ChannelError("the archive folder is on another disk than the inbox; put both on one") from None
+        raise
+
+
 def _claim(inbox: int, working: int, name: str) -> None:
     """Take the file for ourselves, unless somebody else was quicker."""
     # time first: what waits in the working folder comes out in the order it was claimed
@@ -212,7 +213,7 @@ def _claim(inbox: int, working: int, name: str) -> None:
         raise ChannelError(f"{shown(name)} cannot be claimed: {error.strerror}") from None
 
 
-def _open(inbox: Path, claimed: str) -> BinaryIO:
+def _open(inbox: str, claimed: str) -> BinaryIO:
     with _folder(inbox) as outer, _folder(WORKING, inside=outer) as working:
         descriptor = os.open(claimed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=working)
     return io.BufferedReader(_Watched(descriptor, shown(claimed)), BLOCK)

@@ -6,22 +6,22 @@ proxy and no password is taken from the environment, and no more of an answer is
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import email.utils
 import ipaddress
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import Field, model_validator
 
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
-from gateway.partners.secrets import SecretMissing, SecretRef, Setting
-from gateway.partners.values import Duration, Written, wrong
+from gateway.channels.filename import safe
+from gateway.channels.signing import SecretUnusable, sign
+from gateway.partners.connections import HttpConnection
+from gateway.partners.secrets import SecretMissing
 
 RECEIPT = 64_000  # bytes of an answer we read: a receipt is a line or a small document
 WORDS = 300  # characters of their answer that are kept
@@ -37,30 +37,6 @@ NOT_SENT = (
     httpx.UnsupportedProtocol,
 )
 
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
-
-
-class HttpSettings(Written):
-    """Their endpoint, and how we show who we are."""
-
-    url: Setting
-    allow_http: bool = False  # plain http to another machine: only inside a network you trust
-    bearer: SecretRef | None = None
-    user: Setting | None = None
-    password: SecretRef | None = None
-    key_header: HeaderName | None = None  # a header of theirs for the key
-    key: SecretRef | None = None
-    headers: dict[HeaderName, str] = Field(default_factory=dict)
-    timeout: Duration = timedelta(seconds=30)  # without a byte
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if (self.user is None) != (self.password is None):
-            raise wrong("one of `user` and `password` is missing", "give both, or neither")
-        if (self.key_header is None) != (self.key is None):
-            raise wrong("one of `key_header` and `key` is missing", "give both, or neither")
-        return self
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -74,25 +50,27 @@ class Reply:
 class HttpChannel:
     """Documents out, one request each."""
 
-    def __init__(self, settings: HttpSettings, resolve: Resolve) -> None:
-        self.settings = settings
+    def __init__(self, connection: HttpConnection, resolve: Resolve, clock: Callable[[], float] = time.time) -> None:
+        self.connection = connection
         self._resolve = resolve
-        self._client = open_client(settings.timeout)
+        self._clock = clock
+        self._client = open_client(connection.timeout)
 
     def close(self) -> None:
         self._client.close()
 
     def send(self, parcel: Parcel) -> SendOutcome:
+        if self.connection.url is None:
+            return Refused("this connection has no address: the partner fetches from /partner/v1/outbox")
         headers = {
-            **self.settings.headers,
             "Content-Type": parcel.media_type,
             "Idempotency-Key": parcel.message_id,
-            "Content-Disposition": f'attachment; filename="{parcel.filename.encode("ascii", "replace").decode()}"',
+            "Content-Disposition": f'attachment; filename="{safe(parcel.filename)}"',
         }
         try:
-            url = checked(self._resolve(self.settings.url), allow_http=self.settings.allow_http)
-            headers |= self._credentials()
-        except (BadUrl, SecretMissing) as error:
+            url = checked(self._resolve(self.connection.url), allow_http=False)
+            headers |= self._credentials(parcel)
+        except (BadUrl, SecretMissing, SecretUnusable) as error:
             return Refused(str(error))
         match post(self._client, url, headers, parcel.content):
             case Reply() as reply:
@@ -100,16 +78,14 @@ class HttpChannel:
             case failure:
                 return failure
 
-    def _credentials(self) -> dict[str, str]:
-        settings = self.settings
-        if settings.bearer is not None:
-            return {"Authorization": f"Bearer {self._resolve(settings.bearer)}"}
-        if settings.user is not None and settings.password is not None:
-            pair = f"{self._resolve(settings.user)}:{self._resolve(settings.password)}"
-            return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode("ascii")}
-        if settings.key_header is not None and settings.key is not None:
-            return {settings.key_header: self._resolve(settings.key)}
-        return {}
+    def _credentials(self, parcel: Parcel) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if self.connection.token is not None:
+            headers["Authorization"] = f"Bearer {self._resolve(self.connection.token)}"
+        if self.connection.signing_secret is not None:
+            secret = self._resolve(self.connection.signing_secret)
+            headers |= sign([secret], parcel.message_id, int(self._clock()), parcel.content)
+        return headers
 
 
 class BadUrl(ValueError):
@@ -124,7 +100,7 @@ def checked(url: str, *, allow_http: bool) -> str:
     if parts.username or parts.password:
         raise BadUrl("the address holds credentials; put them under `user:` and `password:`")
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise BadUrl(f"{url!r} is not encrypted; use https, or say `allow_http: true` for a trusted network")
+        raise BadUrl(f"{url!r} is not encrypted; use https")
     return url
 
 

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from gateway.channels.channel import Polls, Resolve, Sends
-from gateway.channels.directory import DirectoryChannel, DirectorySettings
-from gateway.channels.http import HttpChannel, HttpSettings
-from gateway.channels.webhook import WebhookChannel, WebhookSettings
-from gateway.partners.values import Written
+from gateway.channels.directory import DirectoryChannel
+from gateway.channels.http import HttpChannel
+from gateway.channels.sftp import SftpChannel
+from gateway.partners.connections import Connection
 
-# kind -> what its settings may say
-SETTINGS: dict[str, type[Written]] = {
-    "directory": DirectorySettings,
-    "http": HttpSettings,
-    "webhook": WebhookSettings,
-}
-
-# kind -> a wire we look at
+# kind -> a wire on which things wait for us
 POLLERS: dict[str, Callable[[Any, Resolve], Polls]] = {
-    "directory": lambda settings, resolve: DirectoryChannel(settings),
+    "directory": DirectoryChannel,
+    "sftp": SftpChannel,
 }
 
-# kind -> a wire we send on
+# kind -> a wire on which we send
 SENDERS: dict[str, Callable[[Any, Resolve], Sends]] = {
-    "directory": lambda settings, resolve: DirectoryChannel(settings),
+    "directory": DirectoryChannel,
     "http": HttpChannel,
-    "webhook": WebhookChannel,
+    "sftp": SftpChannel,
 }
 
 
-def settings_of(kind: str, raw: Mapping[str, Any]) -> Written:
-    """The settings of one connection, checked; raises KeyError for an unknown kind, or pydantic's ValidationError."""
-    return SETTINGS[kind].model_validate(dict(raw))
-
-
-def open_poller(kind: str, raw: Mapping[str, Any], resolve: Resolve) -> Polls | None:
+def open_poller(kind: str, connection: Connection, resolve: Resolve) -> Polls | None:
     """The wire to look at for what came in; None for kinds on which nothing waits."""
     make = POLLERS.get(kind)
-    return make(settings_of(kind, raw), resolve) if make else None
+    return make(connection, resolve) if make else None
 
 
-def open_sender(kind: str, raw: Mapping[str, Any], resolve: Resolve) -> Sends:
+def open_sender(kind: str, connection: Connection, resolve: Resolve) -> Sends:
     """The wire to send on; raises KeyError for kinds on which nothing is sent."""
-    return SENDERS[kind](settings_of(kind, raw), resolve)
+    return SENDERS[kind](connection, resolve)

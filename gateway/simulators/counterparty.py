@@ -177,26 +177,29 @@ class Counterparty:
 
     def control(self, order: dict[str, Any]) -> tuple[Any, float]:
         """Obey; the second value is how many seconds to take no connections."""
+        if "down" in order and order.get("how", "refuse") == "refuse":
+            return {"ok": True}, float(order["down"])
         with self.lock:
-            faults: Faults | None = self.faults
-            assert faults is not None
-            if "down" in order:
-                seconds = float(order["down"])
-                if order.get("how", "refuse") == "refuse":
-                    return {"ok": True}, seconds
-                faults.down_until = time.monotonic() + seconds
-            elif "fail_after_commit" in order:
-                faults.fail_after_commit = int(order["fail_after_commit"])
-            elif "hang_up_after_commit" in order:
-                faults.hang_up_after_commit = int(order["hang_up_after_commit"])
-            elif "slow" in order:
-                faults.slow, faults.slow_times = float(order["slow"]), int(order.get("times", 1))
-            elif "throttle" in order:
-                faults.throttle, faults.retry_after = int(order["throttle"]), int(order.get("retry_after", 1))
-            else:
-                faults = None
+            if self._is_fault(order):
+                return {"ok": True}, 0.0
         # outside the lock: an order may make the simulator call somebody who calls back
-        return ({"ok": True} if faults else self.command(order)), 0.0
+        return self.command(order), 0.0
+
+    def _is_fault(self, order: dict[str, Any]) -> bool:
+        faults = self.faults
+        if "down" in order:
+            faults.down_until = time.monotonic() + float(order["down"])
+        elif "fail_after_commit" in order:
+            faults.fail_after_commit = int(order["fail_after_commit"])
+        elif "hang_up_after_commit" in order:
+            faults.hang_up_after_commit = int(order["hang_up_after_commit"])
+        elif "slow" in order:
+            faults.slow, faults.slow_times = float(order["slow"]), int(order.get("times", 1))
+        elif "throttle" in order:
+            faults.throttle, faults.retry_after = int(order["throttle"]), int(order.get("retry_after", 1))
+        else:
+            return False
+        return True
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,15 +8,13 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from gateway.channels.channel import Arrival, ChannelError, Parcel, Refused, Retry, Sent, Unsettled
-from gateway.channels.directory import ARCHIVE, WORKING, DirectoryChannel, DirectorySettings
-from gateway.partners.values import write_duration
+from gateway.channels.directory import WORKING, DirectoryChannel
+from gateway.partners.connections import DirectoryConnection
 
 OLD = time.time() - 3600
 
@@ -28,8 +26,14 @@ def inbox(tmp_path: Path) -> Path:
     return folder
 
 
+def open_channel(**settings: object) -> DirectoryChannel:
+    said = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    connection = DirectoryConnection.model_validate({"kind": "directory", "lane": "test", **said})
+    return DirectoryChannel(connection, lambda reference: reference)
+
+
 def channel(inbox: Path, **settings: object) -> DirectoryChannel:
-    return DirectoryChannel(DirectorySettings.model_validate({"inbox": inbox, "stable_for": "0s", **settings}))
+    return open_channel(**{"inbox": inbox, "stable_for": "0s", **settings})
 
 
 def drop(folder: Path, name: str, content: bytes = b"ISA*00*") -> Path:
@@ -68,12 +72,14 @@ def test_not_committed_it_comes_again_under_the_same_id_before_anything_new(inbo
     assert new.transport_id != first.transport_id
 
 
-def test_archived_files_keep_their_claim_and_leave_the_way(inbox: Path) -> None:
+def test_archived_files_keep_their_claim_and_leave_the_way(inbox: Path, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
     drop(inbox, "a.edi")
-    wire = channel(inbox, then="archive")
+    wire = channel(inbox, archive=tmp_path / "archive")
     (arrival,) = wire.poll()
     wire.after_commit(arrival)
-    (kept,) = (inbox / ARCHIVE).glob("*/*")
+    wire.after_commit(arrival)
+    (kept,) = (tmp_path / "archive").glob("*/*")
     assert kept.name.endswith("~a.edi")
     assert not list(wire.poll())
 
@@ -176,7 +182,7 @@ def test_one_file_too_large_is_reported_and_stops_no_other(inbox: Path) -> None:
     drop(inbox, "b.edi", b"x" * 10)
     found: list[str] = []
     with pytest.raises(ChannelError, match=r"a\.edi \(2000 bytes\)"):
-        found.extend(arrival.name for arrival in channel(inbox, largest=1000).poll())
+        found.extend(arrival.name for arrival in channel(inbox, max_size=1000).poll())
     assert (inbox / "a.edi").exists()
 
 
@@ -208,7 +214,7 @@ def parcel(content: bytes = b"ISA*", name: str = "855_1.edi") -> Parcel:
 
 
 def outbox(folder: Path) -> DirectoryChannel:
-    return DirectoryChannel(DirectorySettings(outbox=folder))
+    return open_channel(outbox=folder)
 
 
 def test_what_is_sent_is_there_whole_under_its_name(tmp_path: Path) -> None:
@@ -240,13 +246,15 @@ def test_a_full_or_missing_folder_is_tried_again(tmp_path: Path) -> None:
     assert isinstance(outbox(tmp_path / "missing").send(parcel()), Retry)
 
 
-def test_settings_say_what_is_missing() -> None:
-    with pytest.raises(ValidationError, match="a folder connection without a folder"):
-        DirectorySettings.model_validate({})
-    with pytest.raises(ValidationError):
-        DirectorySettings.model_validate({"inbox": "/x", "stable_for": "soon"})
-    assert write_duration(DirectorySettings(inbox=Path("/x")).stable_for) == "2s"
-    assert DirectorySettings(inbox=Path("/x")).stable_for == timedelta(seconds=2)
+def test_a_folder_may_be_named_by_the_environment_and_may_be_one_way_only(inbox: Path) -> None:
+    drop(inbox, "a.edi")
+    connection = DirectoryConnection.model_validate(
+        {"kind": "directory", "lane": "test", "inbox": "env:INBOX", "stable_for": "0s"}
+    )
+    wire = DirectoryChannel(connection, {"env:INBOX": str(inbox)}.__getitem__)
+    assert [arrival.name for arrival in wire.poll()] == ["a.edi"]
+    assert isinstance(wire.send(parcel()), Refused)
+    assert not list(outbox(inbox).poll())
 
 
 def run_until(script: str, folder: Path, ready: Callable[[], bool]) -> None:
@@ -266,8 +274,9 @@ def test_killed_while_sending_no_reader_ever_sees_a_part(tmp_path: Path) -> None
         import sys
         from pathlib import Path
         from gateway.channels.channel import Parcel
-        from gateway.channels.directory import DirectoryChannel, DirectorySettings
-        wire = DirectoryChannel(DirectorySettings(outbox=Path(sys.argv[1])))
+        from gateway.channels.directory import DirectoryChannel
+        from gateway.partners.connections import DirectoryConnection
+        wire = DirectoryChannel(DirectoryConnection(kind="directory", lane="test", outbox=sys.argv[1]), str)
         for n in range(100_000):
             wire.send(Parcel(b"ISA*" + b"x" * 4_000_000, f"{n}.edi", "", ""))
     """
@@ -286,9 +295,11 @@ def test_killed_while_receiving_every_file_is_had_once_by_its_id(tmp_path: Path)
     script = """
         import os, sys
         from pathlib import Path
-        from gateway.channels.directory import DirectoryChannel, DirectorySettings
+        from gateway.channels.directory import DirectoryChannel
+        from gateway.partners.connections import DirectoryConnection
         folder = Path(sys.argv[1])
-        wire = DirectoryChannel(DirectorySettings.model_validate({"inbox": folder / "inbox", "stable_for": "0s"}))
+        said = {"kind": "directory", "lane": "test", "inbox": str(folder / "inbox"), "stable_for": "0s"}
+        wire = DirectoryChannel(DirectoryConnection.model_validate(said), str)
         for arrival in wire.poll():
             stored = folder / "store" / arrival.transport_id
             with arrival.open() as file:
