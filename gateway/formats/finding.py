@@ -36,3 +36,4 @@ class Finding:
     loop: str | None = None  # loop path in the guide, "PO1/N1"
     value: str | None = None  # what stood there, whole
     expected: str | None = None  # what would be right: "1 to 9 digits", "850", "one of EA CA"
+    reference: str | None = None  # the standard's number of the data element, "353": AK402

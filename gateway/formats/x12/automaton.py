@@ -21,7 +21,7 @@ from gateway.formats.finding import Finding
 from gateway.formats.x12.checks import FastCheck, SegmentChecks
 from gateway.formats.x12.codes import Code
 from gateway.formats.x12.hierarchy import Levels, explain_tree, tree_is_plain
-from gateway.formats.x12.model import UNBOUNDED, LoopUse, SegmentUse
+from gateway.formats.x12.model import UNBOUNDED, CompositeDef, ElementDef, LoopUse, SegmentUse
 from gateway.formats.x12.tolerance import Tolerance
 from gateway.formats.x12.totals import LINES, totals_agree
 
@@ -274,6 +274,7 @@ class _Walk:
         loop: str | None = None,
         value: str | None = None,
         expected: str | None = None,
+        reference: str | None = None,
     ) -> None:
         self.findings.append(
             self.tolerate.finding(
@@ -285,13 +286,18 @@ class _Walk:
                 loop=loop,
                 value=value,
                 expected=expected,
+                reference=reference,
             )
         )
 
     def run(self, set_id: str, levels: Levels) -> Checked:
         """Walk, then look at what only the whole set shows."""
         for i, row in enumerate(self.rows):
-            use = self._place(i, row[0])
+            tag = row[0]
+            if tag not in self.automaton.by_tag and tag.upper() in self.automaton.by_tag:
+                self._find(Code.TAG_LOWER_CASE, tag, i + 1, value=tag, expected=tag.upper())
+                tag = tag.upper()
+            use = self._place(i, tag)
             self.positions.append(use.index if use is not None else -1)
             if use is not None:
                 self._elements(i, row, use)
@@ -305,7 +311,8 @@ class _Walk:
 
     def _elements(self, i: int, row: Row, use: SegmentUse) -> None:
         def add(code: Code, element: int, component: int | None, value: str, expected: str | None) -> None:
-            self._find(code, row[0], i + 1, element, component, use.loop.path, value, expected)
+            reference = _reference(use, element, component)
+            self._find(code, use.segment.tag, i + 1, element, component, use.loop.path, value, expected, reference)
 
         self.checker.checks(use.segment.tag).explain(row, add)
 
@@ -472,6 +479,18 @@ class _Walk:
                 if child.requirement == "M" and target.segment.tag != "SE":
                     self._find(Code.MANDATORY_SEGMENT_MISSING, target.segment.tag, position, loop=target.loop.path)
             node, loop = loop, loop.parent
+
+
+def _reference(use: SegmentUse, element: int, component: int | None) -> str | None:
+    """The number of an element in the dictionary."""
+    if element > len(use.segment.elements):
+        return None
+    found = use.segment.elements[element - 1].element
+    if isinstance(found, CompositeDef):
+        if component is None or component > len(found.elements):
+            return None
+        found = found.elements[component - 1].element
+    return found.number if isinstance(found, ElementDef) else None
 
 
 def _ancestors(use: SegmentUse) -> list[LoopUse]:

@@ -294,7 +294,7 @@ def _explain(segment: SegmentDef, names: dict[str, object], guarded: bool) -> li
     count = len(segment.elements)
     w(f"extra = [i for i in range({count + 1}, len(e)) if e[i]]")
     w(f"if extra: add(Code.TOO_MANY_ELEMENTS, {count + 1}, None, e[extra[0]], '{count}')")
-    w("elif len(e) > 1 and e[-1] == '': add(Code.TRAILING_EMPTY_ELEMENTS, len(e) - 1, None, '', None)")
+    w("elif len(e) > 1 and not e[-1].strip(' '): add(Code.TRAILING_EMPTY_ELEMENTS, len(e) - 1, None, '', None)")
     w(f"e = e + [''] * {count}")
     for use in segment.elements:
         place = f"{use.position}, None"

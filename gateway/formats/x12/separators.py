@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from gateway.formats.finding import FormatError
 
 REPETITION_SINCE = "00402"  # before that release ISA11 names a standards body, often "U"
+PUNCTUATION = "-.,/() "  # ISA11 filled in by somebody who repeats nothing: these stand in every other value
 ISA_ELEMENTS = 16
 LOOK_AHEAD = (
     2048  # ISA is 106 characters; unpadded, wrapped or indented it stays far below, with GS and the next segment
@@ -86,6 +87,7 @@ def _separators(isa: list[str], element: str, component: str, terminator: str, e
         and len(repetition) == 1
         and not repetition.isalnum()
         and repetition not in (element, component, terminator)
+        and repetition not in PUNCTUATION
     )
     return Separators(element, repetition if meant else None, component, terminator, ending)
 
@@ -104,7 +106,8 @@ def _tail(tail: str, element: str, rest: str) -> tuple[str, str | None, str, int
             return component, None, "", 0
         ending = _blank(tail[1 + len(terminator) :])
         return component, *_line_break(terminator, ending), 1 + len(terminator)
-    body, blank = found.group(1), found.group(2)
+    body, blank = found.group(1), found.group(2).lstrip(" \t")
+    padding = len(found.group(2)) - len(blank)
     compact = body.translate(_LINE_BREAKS)
     if not body and blank[:1] in ("\r", "\n") and blank:
         return "", *_line_break(blank[0], blank[1:]), 1  # ISA16 missing, a line break ends the segment
@@ -118,7 +121,7 @@ def _tail(tail: str, element: str, rest: str) -> tuple[str, str | None, str, int
         return first, end, _ending(blank), used if body == compact else len(body)
     # one character: ISA16 before a line break that ends segments, or a terminator in ISA16's place
     if blank[:1] in ("\r", "\n") and not _ends_segments(first, rest[found.end() :], element):
-        return first, *_line_break(blank[0], blank[1:]), len(body) + 1
+        return first, *_line_break(blank[0], blank[1:]), len(body) + padding + 1
     return "", first, _ending(blank), len(body)
 
 

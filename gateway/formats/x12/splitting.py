@@ -33,7 +33,8 @@ class Splitter:
         if raw.isascii() and self._twice not in raw and self._indented not in raw:
             segments = raw.split(lead)
             breaks = len(segments) - 1
-            if all(raw.count(c) == breaks for c in separators.ending) and not any(c in raw for c in self._loose):
+            ends = separators.ending and separators.segment + separators.ending
+            if all(raw.count(c) == breaks for c in ends) and not any(c in raw for c in self._loose):
                 text = separators.segment.join(segments) if separators.ending else raw
                 return [segment.split(element) for segment in segments], text, []
         return self._mend(raw)

@@ -106,16 +106,15 @@ RELAXATIONS: Mapping[str, Relaxation] = {
         W,
         (Code.GROUP_CONTROL_NUMBER_PADDING, Code.SET_CONTROL_NUMBER_PADDING),
     ),
+    "interchange-control-number-repeated": Relaxation(
+        "One file with two interchanges of one number.", R, E, W, (Code.INTERCHANGE_CONTROL_NUMBER_REPEATED,)
+    ),
     "control-number-repeated": Relaxation(
-        "One file that uses a control number twice.",
+        "A group or set with the number of the one before it.",
         R,
-        E,
         W,
-        (
-            Code.INTERCHANGE_CONTROL_NUMBER_REPEATED,
-            Code.GROUP_CONTROL_NUMBER_REPEATED,
-            Code.SET_CONTROL_NUMBER_REPEATED,
-        ),
+        W,
+        (Code.GROUP_CONTROL_NUMBER_REPEATED, Code.SET_CONTROL_NUMBER_REPEATED),
     ),
     "group-count": Relaxation("An IEA01 that miscounts the groups.", R, R, W, (Code.GROUP_COUNT_WRONG,)),
     "set-count": Relaxation(
@@ -276,6 +275,7 @@ class Tolerance:
         loop: str | None = None,
         value: str | None = None,
         expected: str | None = None,
+        reference: str | None = None,
     ) -> Finding:
         """A finding of this code, weighed."""
         return Finding(
@@ -289,6 +289,7 @@ class Tolerance:
             loop,
             value,
             expected,
+            reference,
         )
 
 
