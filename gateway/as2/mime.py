@@ -245,40 +245,47 @@ class Multipart:
                 raise Malformed("a multipart ends without its closing boundary")
             data = held + piece if held else piece
             at = data.find(mark)
+            while at >= 0 and len(data) - at - keep >= _LINE and _line(data[at + keep : at + keep + _LINE]) is None:
+                at = data.find(mark, at + 1)  # a longer boundary of a multipart inside: contents like any other
             if at < 0:
                 cut = max(0, len(data) - keep)
                 if cut:
                     yield data[:cut]
                 held = data[cut:]
                 continue
-            self._stream.give_back(data[at + len(mark) :])
+            self._stream.give_back(data[at + keep :])
             crlf = self._crlf and data[at - 1 : at] == b"\r"  # where lines end in LF, a CR in front is contents
-            content = data[: at - 1 if crlf else at]
             if self._line_behind():
-                if content:
+                if content := data[: at - 1 if crlf else at]:
                     yield content
                 return
-            yield data[: at + len(mark)]  # a longer boundary of a multipart inside: contents like any other
+            yield data[: at + keep]
             held = b""
 
     def _line_behind(self) -> bool:
         """What follows a delimiter: `--` closes, a line break opens the next part, anything else makes it none."""
-        ahead = self._stream.peek(2)
-        if ahead == b"--":
-            self._stream.take(2)
-            self.closed = True
-            return True
-        line = self._stream.peek(64)  # blanks behind a boundary are allowed as padding
-        blank = len(line) - len(line.lstrip(b" \t"))
-        if line[blank : blank + 2] == b"\r\n":
-            self._stream.take(blank + 2)
-            self._crlf = True
-            return True
-        if line[blank : blank + 1] == b"\n":
-            self._stream.take(blank + 1)
-            self._crlf = False
-            return True
-        return False
+        found = _line(self._stream.peek(_LINE))
+        if found is None:
+            return False
+        size, self.closed, crlf = found
+        self._stream.take(size)
+        self._crlf = self._crlf if self.closed else crlf
+        return True
+
+
+_LINE = 64  # blanks behind a boundary are allowed as padding, but not without end
+
+
+def _line(ahead: bytes) -> tuple[int, bool, bool] | None:
+    """The rest of a boundary line: its length, whether it closes, whether it ends in CRLF. None if it is none."""
+    if ahead[:2] == b"--":
+        return 2, True, True
+    blank = len(ahead) - len(ahead.lstrip(b" \t"))
+    if ahead[blank : blank + 2] == b"\r\n":
+        return blank + 2, False, True
+    if ahead[blank : blank + 1] == b"\n":
+        return blank + 1, False, False
+    return None
 
 
 # --- transfer encodings -------------------------------------------------------------------------------------------
