@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from gateway.formats.x12.acknowledge import Answer, read_answer
+from gateway.formats import words
+from gateway.formats.x12.answers import Answer, answers_of
+from gateway.formats.x12.answers import Outcome as Verdict
 from gateway.formats.x12.framing import rows_of
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.pipeline.alert import Alert, raise_alerts
@@ -19,25 +22,70 @@ from gateway.store.engine import Tx
 from gateway.store.schema import document, functional_group, interchange
 
 
-def read(house: House, rows: Sequence[Any]) -> list[tuple[Any, Answer]]:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one acknowledgement document says of one group of ours."""
+
+    functional_id: str
+    control_number: str  # GS06 of ours, as they wrote it
+    whole: Answer | None  # about the group
+    sets: Mapping[str, Answer]  # ST02 of ours without leading zeros -> about that set
+
+    def on(self, control_number: str) -> Answer | None:
+        """What it says of one set: by name, or by what it says of the whole group; None if it does not say."""
+        named = self.sets.get(_number(control_number))
+        if named is not None or self.whole is None:
+            return named
+        # AK9 A, E or R holds for every set; P leaves open which, unless they are named.
+        return self.whole if self.whole.outcome is not Verdict.PARTIALLY_ACCEPTED else None
+
+
+ACCEPTED = frozenset({Verdict.ACCEPTED, Verdict.ACCEPTED_WITH_ERRORS})
+
+
+def _number(text: str | None) -> str:
+    """Partners shorten control numbers; only their value counts."""
+    return (text or "").lstrip("0") or "0"
+
+
+def read(house: House, rows: Sequence[Any]) -> list[tuple[Any, list[Answered]]]:
     """The answers in these acknowledgement documents."""
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
     with house.store.read() as view:
         shapes = separators_of(view, {row.interchange_id for row in rows})
     return [
-        (row, read_answer(rows_of(text, shapes[row.interchange_id]))) for row, text in zip(rows, texts, strict=True)
+        (row, _by_group(answers_of(rows_of(text, shapes[row.interchange_id]))))
+        for row, text in zip(rows, texts, strict=True)
     ]
 
 
-def record(tx: Tx, house: House, results: Sequence[tuple[Any, Answer]]) -> list[tuple[Any, dict[str, Any]]]:
+def _by_group(answers: Sequence[Answer]) -> list[Answered]:
+    groups: dict[tuple[str, str], list[Answer]] = {}
+    for one in answers:
+        groups.setdefault((one.functional_id or "", one.group_control_number or ""), []).append(one)
+    return [
+        Answered(
+            functional_id,
+            number,
+            next((one for one in those if one.set_id is None), None),
+            {_number(one.set_control_number): one for one in those if one.set_id is not None},
+        )
+        for (functional_id, number), those in groups.items()
+    ]
+
+
+def record(tx: Tx, house: House, results: Sequence[tuple[Any, list[Answered]]]) -> list[tuple[Any, dict[str, Any]]]:
     """Close what each answer speaks of; returns each acknowledgement row with the values that finish it."""
-    finished, alerts, facts = [], [], []
-    for row, answer in results:
-        group = _group(tx, row, answer)
-        if group is None:
-            alerts.append(_unmatched(row, answer))
-        else:
-            _close(tx, row, answer, group, alerts, facts)
+    finished: list[tuple[Any, dict[str, Any]]] = []
+    alerts: list[Alert] = []
+    facts: list[Fact] = []
+    for row, answers in results:
+        for answer in answers:
+            group = _group(tx, row, answer)
+            if group is None:
+                alerts.append(_unmatched(row, answer))
+            else:
+                _close(tx, row, answer, group, alerts, facts)
         values = {"status": DocumentStatus.DONE, "kind": "acknowledgement", "updated_at": tx.now}
         finished.append((row, values))
     happen(tx, house, facts)
@@ -45,10 +93,9 @@ def record(tx: Tx, house: House, results: Sequence[tuple[Any, Answer]]) -> list[
     return finished
 
 
-def _group(tx: Tx, row: Any, answer: Answer) -> Any:
+def _group(tx: Tx, row: Any, answer: Answered) -> Any:
     """The group this answers: AK101 + AK102, both parties and the lane, the newest that is still open first."""
-    number = answer.control_number.lstrip("0") or "0"
-    return tx.execute(
+    return tx.first(
         select(functional_group.c.id, functional_group.c.acknowledged_by)
         .join(interchange, interchange.c.id == functional_group.c.interchange_id)
         .where(
@@ -57,36 +104,31 @@ def _group(tx: Tx, row: Any, answer: Answer) -> Any:
             interchange.c.partner == row.partner,
             interchange.c.lane == row.lane,
             functional_group.c.functional_id == answer.functional_id,
-            functional_group.c.control_number == number,
+            functional_group.c.control_number == _number(answer.control_number),
         )
         .order_by(functional_group.c.acknowledged_by.is_not(None), functional_group.c.id.desc())
         .limit(1)
-    ).first()
+    )
 
 
-def _close(tx: Tx, row: Any, answer: Answer, group: Any, alerts: list[Alert], facts: list[Fact]) -> None:
-    sent = tx.execute(select(document).where(document.c.group_id == group.id).order_by(document.c.id)).all()
+def _close(tx: Tx, row: Any, answer: Answered, group: Any, alerts: list[Alert], facts: list[Fact]) -> None:
+    sent = tx.all(select(document).where(document.c.group_id == group.id).order_by(document.c.id))
     changes = []
     for ours in sent:
-        verdict = answer.verdict_on(ours.control_number)
+        verdict = answer.on(ours.control_number)
         if verdict is None:
             continue  # named by a later answer: a partner may answer a group piece by piece
-        outcome = Outcome.CONFIRMED if verdict.accepted else Outcome.REFUSED
+        accepted = verdict.outcome in ACCEPTED
+        outcome = Outcome.CONFIRMED if accepted else Outcome.REFUSED
         if (ours.status, outcome) in (("confirmed", Outcome.REFUSED), ("refused", Outcome.CONFIRMED)):
             continue  # the first answer counts; a contradiction changes nothing silently
         changes.append({"at": ours.id, "now": move(ours.status, outcome)})
-        data = {"kind": ours.kind, "number": ours.business_key, "document_id": ours.id, "accepted": verdict.accepted}
+        data = {"kind": ours.kind, "number": ours.business_key, "document_id": ours.id, "accepted": accepted}
+        kind = "document.confirmed" if accepted else "document.refused"
         keys = _keys(tx, ours)
-        kind = "document.confirmed" if verdict.accepted else "document.refused"
         facts.append(Fact(kind, ours.lane, ours.partner, keys, data, ours.id, ours.correlation_id, f"D-{row.id}"))
-        if not verdict.accepted:
-            said = {"kind": ours.kind, "business_key": ours.business_key, "reason": verdict.reason}
-            where = f"our {ours.set_id} D-{ours.id}; their {row.set_id} D-{row.id}"
-            key = f"document:{ours.id}:refused"
-            subject = ("document", ours.id)
-            alerts.append(
-                Alert("answer-refused", ours.lane, key, said, where, subject, ours.partner, ours.correlation_id)
-            )
+        if not accepted:
+            alerts.append(_refused(row, ours, verdict))
     if changes:
         tx.execute(
             update(document)
@@ -97,6 +139,15 @@ def _close(tx: Tx, row: Any, answer: Answer, group: Any, alerts: list[Alert], fa
     tx.execute(update(functional_group).where(functional_group.c.id == group.id).values(acknowledged_by=row.id))
 
 
+def _refused(row: Any, ours: Any, verdict: Answer) -> Alert:
+    reason = "; ".join(words.message_and_remedy(one)[0] for one in verdict.findings) or "they do not say why"
+    said = {"kind": ours.kind, "business_key": ours.business_key, "reason": reason}
+    where = f"our {ours.set_id} D-{ours.id}; their {row.set_id} D-{row.id}"
+    subject = ("document", ours.id)
+    key = f"document:{ours.id}:refused"
+    return Alert("answer-refused", ours.lane, key, said, where, subject, ours.partner, ours.correlation_id)
+
+
 def _keys(tx: Tx, ours: Any) -> tuple[tuple[str, str], ...]:
     """The order an outbound document belongs to, by the order document that it answers."""
     if ours.answers_document_id is None:
@@ -105,7 +156,7 @@ def _keys(tx: Tx, ours: Any) -> tuple[tuple[str, str], ...]:
     return (order_key(ours.partner, number),) if number else ()
 
 
-def _unmatched(row: Any, answer: Answer) -> Alert:
+def _unmatched(row: Any, answer: Answered) -> Alert:
     data = {"functional_id": answer.functional_id, "control_number": answer.control_number}
     key = f"unmatched:{row.partner}:{answer.functional_id}:{answer.control_number}"
     return Alert("answer-unmatched", row.lane, key, data, f"{row.set_id} D-{row.id}", ("document", row.id), row.partner)

@@ -77,7 +77,7 @@ def _duplicates(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Port
         if earlier is not None and not _settled_by_person(one):
             _repeat(tx, book, one, earlier, portion)
             continue
-        refused = sum(1 for group in one.groups for result in group.sets if result.rejected)
+        refused = sum(1 for group in one.groups for result in group.sets if result.verdict == "R")
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
 
 
@@ -130,7 +130,7 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion
     elif not same and policy == "hold":
         one.status = InterchangeStatus.QUARANTINED
     else:
-        refused = any(result.rejected for group in one.groups for result in group.sets)
+        refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
 
 
@@ -305,7 +305,7 @@ def _document_rejected(number: int, values: dict[str, Any]) -> Alert:
     data = {
         "kind_word": values["set_id"],
         "control_number": values["control_number"],
-        "finding": acknowledge.said(worst) if worst else "its envelope cannot be used.",
+        "finding": acknowledge.spoken(worst) if worst else "its envelope cannot be used.",
     }
     key, subject = f"document:{number}:rejected", ("document", number)
     return Alert("document-rejected", values["lane"], key, data, where, subject, values["partner"], f"D-{number}")

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.formats.finding import Finding, Severity
+from gateway.formats.x12.acknowledge import SetOutcome
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import InterchangeStatus
 from gateway.partners.book import Match
-from gateway.pipeline.acknowledge import SetResult
 from gateway.pipeline.alert import Alert
 from gateway.store.engine import View
 from gateway.store.schema import interchange
@@ -29,7 +29,7 @@ class Group:
     closed: bool = False
     counted: int = 0
     findings: list[Finding] = field(default_factory=list)
-    sets: list[SetResult] = field(default_factory=list)
+    sets: list[SetOutcome] = field(default_factory=list)
     matches: dict[str, Match] = field(default_factory=dict)  # set id -> who sent it on what terms
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gateway.formats.finding import FormatError, Severity
+from gateway.formats.x12.acknowledge import SetOutcome
 from gateway.formats.x12.frames import (
     Acknowledged,
     GroupClosed,
@@ -37,7 +38,6 @@ from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import TransmissionStatus
 from gateway.partners.book import Match
 from gateway.pipeline import release
-from gateway.pipeline.acknowledge import SetResult
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
@@ -147,9 +147,9 @@ class _Reading:
             findings=findings_of(kept["findings"]),
             aside=Alert(**kept["aside"]) if kept["aside"] else None,
         )
-        by_group: dict[int, list[SetResult]] = {}
+        by_group: dict[int, list[SetOutcome]] = {}
         for row in sets:
-            result = SetResult(row.set_id, row.control_number, findings_of(json.loads(row.findings or "[]")))
+            result = SetOutcome(row.set_id, row.control_number, tuple(findings_of(json.loads(row.findings or "[]"))))
             by_group.setdefault(row.group_id, []).append(result)
         for row in groups:
             kept = json.loads(row.findings)
@@ -266,7 +266,7 @@ class _Reading:
             findings += guide.check(frame.rows, current.separators, tolerate, frame.text).findings
         content = _content(frame.text, current.separators.segment)
         current.digest.update(content)
-        group.sets.append(SetResult(frame.set_id, frame.control_number, tuple(findings)))
+        group.sets.append(SetOutcome(frame.set_id, frame.control_number, tuple(findings)))
         agreement = match.agreement
         self.portion.documents.append(
             Staged(

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from gateway.formats.x12 import writer
+from gateway.formats.x12.separators import REPETITION_SINCE, Separators
 from gateway.lifecycle import InterchangeStatus, Outcome, move
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
@@ -110,27 +111,40 @@ def _answered(tx: Tx, document_ids: Sequence[int]) -> dict[int, tuple[TradingId,
     }
 
 
+def separators_for(agreement: Agreement, release: str) -> Separators:
+    """The characters this partner is written with; before release 00402 there are no repetitions."""
+    wanted = agreement.envelope.separators
+    repetition = wanted.repetition if release >= REPETITION_SINCE else None
+    return Separators(wanted.element, repetition, wanted.component, wanted.segment, "\n" if wanted.newline else "")
+
+
 def _bytes(envelope: Envelope, bodies: Sequence[list[list[str]]], isa13: int, gs06: int, moment: dt.datetime) -> bytes:
+    separators = separators_for(envelope.agreement, envelope.release)
     sets = [
-        [
-            ["ST", row.set_id, f"{place:04d}"],
-            *body,
-            ["SE", str(len(body) + 2), f"{place:04d}"],
-        ]
+        writer.write_set(writer.enclose(body, row.set_id, f"{place:04d}"), separators)
         for place, (row, body) in enumerate(zip(envelope.documents, bodies, strict=True), 1)
     ]
-    return writer.write_interchange(
-        sets,
-        sender=envelope.ours,
-        receiver=envelope.theirs,
-        functional_id=envelope.functional_id,
-        release=envelope.release,
-        isa13=isa13,
-        gs06=gs06,
-        moment=moment,
-        usage="T" if envelope.agreement.lane == "test" else "P",
-        separators=envelope.agreement.separators,
+    terms = envelope.agreement.envelope
+    group = writer.GroupHeader(
+        envelope.functional_id,
+        terms.our_group_id or envelope.ours.id,
+        terms.their_group_id or envelope.theirs.id,
+        moment,
+        gs06,
+        envelope.release,
     )
+    header = writer.InterchangeHeader(
+        sender_qualifier=envelope.ours.qualifier,
+        sender=envelope.ours.id,
+        receiver_qualifier=envelope.theirs.qualifier,
+        receiver=envelope.theirs.id,
+        when=moment,
+        control_number=isa13,
+        version=envelope.release[:5],
+        usage="T" if envelope.agreement.lane == "test" else "P",
+        acknowledgement_requested=terms.ask_ta1,
+    )
+    return writer.write_interchange(header, [writer.write_group(group, sets, separators)], separators)
 
 
 def _interchange(tx: Tx, envelope: Envelope, number: int, isa13: int, stored: payloads.Stored) -> dict[str, Any]:

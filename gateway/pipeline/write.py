@@ -11,11 +11,13 @@ from gateway.canonical import Document
 from gateway.formats import words
 from gateway.formats.finding import Severity
 from gateway.formats.x12.guide import Guide
+from gateway.formats.x12.writer import UnwritableValue, write_set
 from gateway.lifecycle import Outcome, move
 from gateway.mapping import MapError
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
+from gateway.pipeline.wrap import separators_for
 from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Tx
 
@@ -57,7 +59,12 @@ def _write(book: Book, row: Any, made: Document, answers: Document | None) -> Wr
         return Written(row, [], chart.revision, f"we have no guide for {row.set_id}")
     for finding in guide.check(whole).findings:
         if finding.severity is Severity.REJECTS:
-            return Written(row, [], chart.revision, words.sentence(finding), words.place(finding))
+            sentence = words.message_and_remedy(finding)[0]
+            return Written(row, [], chart.revision, sentence, words.place(finding))
+    try:
+        write_set(whole, separators_for(agreement, row.version))
+    except UnwritableValue as error:
+        return Written(row, [], chart.revision, str(error))
     return Written(row, segments, chart.revision)
 
 

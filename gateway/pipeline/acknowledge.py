@@ -1,0 +1,201 @@
+"""acknowledge: what the sender of an interchange is told, and what a TA1 tells us.
+
+The functional acknowledgement is an outbound document like any other: it is made in the commit that releases what it
+speaks of, and travels by wrap and deliver. A TA1 stands outside of groups, so its interchange is made here at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+
+from gateway.formats import words
+from gateway.formats.finding import Finding
+from gateway.formats.x12 import acknowledge as x12
+from gateway.formats.x12.answers import Outcome as TheirVerdict
+from gateway.formats.x12.answers import answer_of_ta1
+from gateway.lifecycle import DocumentStatus, InterchangeStatus
+from gateway.partners.agreement import Agreement
+from gateway.partners.book import Book
+from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.house import House
+from gateway.pipeline.route import owe
+from gateway.pipeline.staging import Group, Interchange
+from gateway.store import control_numbers, payloads
+from gateway.store.engine import Tx
+from gateway.store.ids import take
+from gateway.store.schema import document, functional_group, interchange
+
+DETAIL = {"all": x12.Detail.ALL, "errors": x12.Detail.ALL, "none": x12.Detail.GROUP}
+
+
+def answer(tx: Tx, house: House, closed: Sequence[Interchange]) -> None:
+    """Make the acknowledgements of interchanges that were read to their end."""
+    book = house.book()
+    rows: list[dict[str, Any]] = []
+    answered: list[dict[str, Any]] = []
+    for one in closed:
+        for group in one.groups:
+            agreement = book.agreements.get(group.values["agreement"] or "")
+            if agreement is None or agreement.acknowledge.with_ == "none":
+                continue
+            made = _functional(one, group, agreement)
+            if made is not None:
+                (number,) = take(tx, "document")
+                rows.append(_document(tx, one, group, agreement, number, made))
+                answered.append({"id": group.id, "acknowledged_by": number})
+        _ta1(tx, book, one)
+    tx.insert(document, rows)
+    tx.update(functional_group, answered)
+    if rows:
+        tx.wake("wrap")
+
+
+def _functional(one: Interchange, group: Group, agreement: Agreement) -> list[Sequence[str]] | None:
+    """The 997 or 999 of a group, ST to SE."""
+    terms = agreement.acknowledge
+    findings = [*group.findings, *(one.findings if one.status is InterchangeStatus.REJECTED else [])]
+    sets = group.sets
+    if terms.detail == "errors":
+        sets = [outcome for outcome in sets if outcome.verdict != "A"]
+    outcome = x12.GroupOutcome(group.gs, group.sets, ["GE", str(group.counted)], tuple(findings))
+    made = x12.functional_acknowledgement(outcome, "0001", kind=terms.with_, detail=DETAIL[terms.detail])
+    if made is None or terms.detail != "errors":
+        return made
+    named = {(result.set_id, result.control_number) for result in sets}
+    return _only(made, named)
+
+
+def _only(rows: Sequence[Sequence[str]], named: set[tuple[str, str]]) -> list[Sequence[str]]:
+    """An acknowledgement without the AK2 loops of sets that are fine."""
+    kept: list[Sequence[str]] = []
+    wanted = True
+    for row in rows:
+        if row[0] == "AK2":
+            wanted = (row[1], row[2]) in named
+        elif row[0] in ("AK9", "SE"):
+            wanted = True
+        if wanted:
+            kept.append(row)
+    return kept
+
+
+def _document(
+    tx: Tx, one: Interchange, group: Group, agreement: Agreement, number: int, made: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    body = [list(row) for row in made[1:-1]]
+    stored = payloads.store_segments(tx, body, owner=agreement.partner, lane=agreement.lane)
+    return {
+        "id": number,
+        "direction": "out",
+        "lane": one.values["lane"],
+        "company": one.values["company"],
+        "partner": one.values["partner"],
+        "agreement": agreement.name,
+        "standard": "x12",
+        "set_id": made[0][1],
+        "version": group.gs[8],
+        "payload_id": stored.id,
+        "offset": 0,
+        "size": stored.size,
+        "segments": len(body) + 2,
+        "status": DocumentStatus.READY,
+        "released": True,
+        "kind": "acknowledgement",
+        "business_key": f"{group.gs[1]} {group.gs[6]}",
+        "correlation_id": f"D-{number}",
+        "received_at": tx.now,
+        "updated_at": tx.now,
+        "stage": "wrap",
+        "due_at": tx.now,
+    }
+
+
+def _ta1(tx: Tx, book: Book, one: Interchange) -> None:
+    terms = book.acknowledging(one.values["partner"], one.values["lane"])
+    asked = len(one.isa) > 14 and one.isa[14] == "1"
+    if terms is None or terms.acknowledge.ta1 == "never" or (terms.acknowledge.ta1 == "asked" and not asked):
+        return
+    row = x12.interchange_acknowledgement(one.isa, one.findings)
+    counter = (terms.company, terms.partner, terms.lane, "ISA")
+    number = control_numbers.draw(tx, [counter])[counter][0]
+    now = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
+    content = x12.answer_interchange(one.isa, [], x12.AnswerNumbers(number), now, ta1=row)
+    if content is None:
+        return
+    stored = payloads.store(tx, content, owner=terms.partner, lane=terms.lane)
+    (interchange_id,) = take(tx, "interchange")
+    values = {
+        "id": interchange_id,
+        "direction": "out",
+        "standard": "x12",
+        "company": terms.company,
+        "partner": terms.partner,
+        "lane": terms.lane,
+        "sender_qualifier": one.values["receiver_qualifier"],
+        "sender": one.values["receiver"],
+        "receiver_qualifier": one.values["sender_qualifier"],
+        "receiver": one.values["sender"],
+        "control_number": f"{number:09d}",
+        "content_sha256": stored.sha256,
+        "version": one.values["version"],
+        "status": InterchangeStatus.SENT,
+        "position": 0,
+        "offset": 0,
+        "size": stored.size,
+        "received_at": tx.now,
+        "payload_id": stored.id,
+    }
+    tx.insert(interchange, [values])
+    owe(
+        tx,
+        [
+            {
+                "kind": "envelope",
+                "target": terms.connection,
+                "lane": terms.lane,
+                "partner": terms.partner,
+                "payload_id": stored.id,
+                "body": json.dumps({"interchange_id": interchange_id, "set": "TA1"}),
+                "idempotency_key": f"interchange:{interchange_id}",
+                "correlation_id": None,
+            }
+        ],
+    )
+
+
+def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str]]]) -> None:
+    """What partners' TA1 segments say of interchanges of ours: a refusal is a person's work."""
+    alerts = []
+    for one, row in answers:
+        said = answer_of_ta1(row)
+        if said.outcome is not TheirVerdict.REJECTED:
+            continue
+        number = (said.interchange_control_number or "").rjust(9, "0")
+        ours = tx.first(
+            select(interchange.c.id)
+            .where(
+                interchange.c.direction == "out",
+                interchange.c.partner == one.values["partner"],
+                interchange.c.lane == one.values["lane"],
+                interchange.c.control_number == number,
+            )
+            .order_by(interchange.c.id.desc())
+        )
+        data = {"kind": "interchange", "business_key": number, "reason": "; ".join(map(spoken, said.findings))}
+        subject = ("interchange", ours.id) if ours else None
+        key = f"ta1:{one.values['partner']}:{number}"
+        where = f"TA1 for interchange {number}"
+        alerts.append(Alert("answer-refused", one.values["lane"], key, data, where, subject, one.values["partner"]))
+        if ours is not None:
+            tx.execute(update(interchange).where(interchange.c.id == ours.id).values(status=InterchangeStatus.REJECTED))
+    raise_alerts(tx, alerts)
+
+
+def spoken(finding: Finding) -> str:
+    """A finding as one sentence."""
+    return words.message_and_remedy(finding)[0]
