@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -24,6 +24,8 @@ class Node(BaseModel):
     """Part of a document. Documents are values: a change is a copy (`model_copy(update=...)`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_unit_of: ClassVar[dict[str, str]] = {}  # a bare number's field -> the quantity whose unit it is in
 
     leftovers: Leftovers | None = None
 
@@ -49,6 +51,11 @@ class Quantity(Node):
     value: Decimal
     unit: Text | None = None  # a word of UN/ECE Recommendation 20 where we know it, else the partner's own
     sent: Measure | None = None  # what the partner wrote, where the map converted it
+
+    @property
+    def priced(self) -> Decimal:
+        """What a unit price is multiplied with: prices stay per the unit the partner wrote."""
+        return self.value if self.sent is None else self.sent.value
 
 
 class Reference(Node):

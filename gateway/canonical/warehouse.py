@@ -18,16 +18,18 @@ class LicencePlate(Node):
     """A pallet or carton of a line, by the number on its label."""
 
     number: Text
-    quantity: Decimal | None = None  # in the unit of the line
+    quantity: Decimal | None = None  # as the warehouse counts them
 
 
 class WarehouseLine(Node):
     """One article to ship, and once it is shipped, what became of it."""
 
+    in_unit_of: ClassVar[dict[str, str]] = {"shipped": "ordered", "short": "ordered"}
+
     line_number: Text | None = None
     status: Text | None = None
     ordered: Quantity | None = None
-    shipped: Decimal | None = None  # in the unit of ordered
+    shipped: Decimal | None = None
     short: Decimal | None = None
     upc_case: Text | None = None
     identifiers: dict[str, Text] = Field(default_factory=dict)

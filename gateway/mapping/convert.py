@@ -1,0 +1,123 @@
+"""Units: what one of the partner's units is in ours, and back.
+
+    convert:
+      pack: 6 each          a partner's pack is six of ours
+
+A converted quantity remembers what was sent, so that it goes back unchanged and an answer can be given in the partner's
+unit. Bare numbers that are "in the unit of" a quantity (Node.in_unit_of) move with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from gateway.canonical import Measure, Node, Quantity
+from gateway.mapping.faults import MapError, Origin, Problem
+from gateway.mapping.fields import fields_of
+from gateway.mapping.formats import read_decimal
+from gateway.mapping.source import Raw
+
+N = TypeVar("N", bound=Node)
+
+
+class Units:
+    """The conversions of one map."""
+
+    def __init__(self, lines: Mapping[str, Raw], unit_words: set[str] | None) -> None:
+        self.ours: dict[str, tuple[Decimal, str]] = {}
+        self.origins: dict[str, Origin] = {}
+        for unit, raw in lines.items():
+            factor, _, ours = (raw.value or "").strip().partition(" ")
+            try:
+                number = read_decimal(factor)
+            except ValueError:
+                number = Decimal(0)
+            if number <= 0 or not ours.strip():
+                raise raw.origin.fault(
+                    f"convert {unit}: {raw.value!r} says no factor and unit", f"write {unit}: 6 each"
+                )
+            if ours.strip() == unit or ours.strip() in lines:
+                raise raw.origin.fault(f"convert {unit} ends in a unit that is converted itself")
+            if unit_words is not None and unit not in unit_words:
+                known = ", ".join(sorted(unit_words))
+                raise raw.origin.fault(f"convert {unit}: no unit of the code table is called so", f"there are {known}")
+            self.ours[unit] = (number, ours.strip())
+            self.origins[unit] = raw.origin
+
+    def read(self, values: dict[str, Any], model: type[Node]) -> None:
+        """Turn the quantities of a document just read into our units."""
+        if not self.ours:
+            return
+        for name, value in list(values.items()):
+            if isinstance(value, list):
+                for item in value:
+                    if isinstance(item, dict):
+                        self.read(item, _model(model, name))
+            elif isinstance(value, dict) and name in model.model_fields:
+                if "value" in value and value.get("unit") in self.ours:
+                    self._quantity(values, name, model)
+                else:
+                    self.read(value, _model(model, name))
+
+    def _quantity(self, values: dict[str, Any], name: str, model: type[Node]) -> None:
+        quantity = values[name]
+        factor, ours = self.ours[quantity["unit"]]
+        quantity["sent"] = {"value": quantity["value"], "unit": quantity["unit"]}
+        quantity["value"], quantity["unit"] = quantity["value"] * factor, ours
+        for bare, of in model.in_unit_of.items():
+            if of == name and bare in values:
+                values[bare] *= factor
+
+    def write(self, node: N) -> N:
+        """The document with what was converted as the partner counts it."""
+        return self._write(node, "") if self.ours else node
+
+    def _write(self, node: N, path: str) -> N:
+        changed: dict[str, Any] = {}
+        for name in type(node).model_fields:
+            value = getattr(node, name)
+            if isinstance(value, Quantity):
+                if value.sent is not None:
+                    changed[name] = sent = self._sent(value)
+                    for bare, of in node.in_unit_of.items():
+                        if of == name and sent.unit in self.ours and getattr(node, bare) is not None:
+                            changed[bare] = self._exactly(getattr(node, bare), sent.unit, f"{path}{bare}")
+            elif isinstance(value, Node):
+                changed[name] = self._write(value, f"{path}{name}.")
+            elif isinstance(value, list) and value and isinstance(value[0], Node):
+                changed[name] = [self._write(item, f"{path}{name}.") for item in value]
+        return node.model_copy(update=changed) if changed else node
+
+    def _sent(self, quantity: Quantity) -> Quantity:
+        """In the partner's unit, if what was sent still says the same; in ours otherwise."""
+        assert quantity.sent is not None
+        factor, ours = self.ours.get(quantity.sent.unit, (Decimal(0), None))
+        if ours != quantity.unit or quantity.sent.value * factor != quantity.value:
+            return quantity.model_copy(update={"sent": None})
+        return Quantity(value=quantity.sent.value, unit=quantity.sent.unit, leftovers=quantity.leftovers)
+
+    def _exactly(self, number: Decimal, unit: str, path: str) -> Decimal:
+        factor, ours = self.ours[unit]
+        theirs = number / factor
+        if theirs * factor != number:
+            why = f"{number} {ours} is no exact number of {unit}"
+            raise MapError([Problem(path, None, path, str(number), why, str(self.origins[unit]))])
+        return theirs
+
+    def as_ordered(self, quantity: Quantity, ordered: Quantity | None) -> Quantity:
+        """A quantity of an answer, said in the unit of the order where that comes out even."""
+        if quantity.sent is not None or ordered is None or ordered.sent is None or quantity.unit != ordered.unit:
+            return quantity
+        factor = ordered.value / ordered.sent.value if ordered.sent.value else Decimal(0)
+        theirs = quantity.value / factor if factor else Decimal(0)
+        if not factor or theirs * factor != quantity.value or theirs != theirs.to_integral_value():
+            return quantity
+        return quantity.model_copy(update={"sent": Measure(value=theirs.quantize(Decimal(1)), unit=ordered.sent.unit)})
+
+
+def _model(model: type[Node], name: str) -> type[Node]:
+
+    found = fields_of(model).get(name)
+    return found.type if found is not None and issubclass(found.type, Node) else Node

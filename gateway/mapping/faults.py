@@ -1,0 +1,74 @@
+"""What a wrong map says when it is loaded, and what a wrong document says when it goes through one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a map: where it stands, what is wrong, what to do."""
+
+    file: str
+    line: int
+    text: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class MapFaults(Exception):
+    """A map that cannot be used, with all of its faults."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file and line something was written on."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def fault(self, text: str, remedy: str = "") -> MapFault:
+        """A fault at this place, to be raised and gathered."""
+        return MapFault(Fault(self.file, self.line, text, remedy))
+
+
+class MapFault(Exception):
+    """One fault on its way to being gathered."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(str(fault))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One value that could not be carried: where in the document, which field, which line of the map."""
+
+    place: str  # "PO102"; a column; a path of elements
+    position: int | None  # segment, row: counted from 1; None where nothing can be pointed at
+    field: str  # "lines.quantity.value"
+    value: str | None
+    why: str
+    line: str  # "x12-850-order.yaml:37"
+
+    def __str__(self) -> str:
+        at = f"{self.place} at {self.position}" if self.position else self.place
+        return f"{at}: {self.field} = {self.value!r}: {self.why}" + (f" [{self.line}]" if self.line else "")
+
+
+class MapError(Exception):
+    """A document that cannot go through a map, with every reason found in one pass."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
