@@ -40,6 +40,7 @@ class Step:
         self.instead: Step | None = None  # where this tag leads once the limit is used up
 
 
+TRAILER = "SE"
 _NOTHING, _USE, _LOOP, _ENTER = range(4)
 Moves = dict[str, Step]
 
@@ -52,8 +53,20 @@ def _first(child: SegmentUse | LoopUse) -> SegmentUse:
     return child if isinstance(child, SegmentUse) else child.first
 
 
-def _moves_from(use: SegmentUse) -> tuple[list[Step], bool]:
-    """Where the set may go after a use, nearest first, and whether it may end there.
+def still_due(use: SegmentUse) -> list[SegmentUse]:
+    """The mandatory uses that have not been passed when a set ends after this one."""
+    found = []
+    node: SegmentUse | LoopUse = use
+    loop: LoopUse | None = use.loop
+    while loop is not None:
+        rest = loop.children[loop.children.index(node) + 1 :]
+        found += [_first(child) for child in rest if child.requirement == "M"]
+        node, loop = loop, loop.parent
+    return found
+
+
+def _moves_from(use: SegmentUse) -> list[Step]:
+    """Where the set may go after a use, nearest first.
 
     The order of a guide makes "already seen" static: the way forward ends at a mandatory use that has not been passed.
     """
@@ -67,11 +80,11 @@ def _moves_from(use: SegmentUse) -> tuple[list[Step], bool]:
             bounded = isinstance(child, LoopUse) and 1 < child.max < UNBOUNDED
             found.append(Step(_first(child), _ENTER if bounded else _NOTHING, 0))
             if child.requirement == "M":
-                return found, False
+                return found
         if loop.parent is not None and loop.max > 1:
             found.append(Step(loop.first, _LOOP if loop.max < UNBOUNDED else _NOTHING, loop.max))
         node, loop = loop, loop.parent
-    return found, True
+    return found
 
 
 class Automaton:
@@ -84,10 +97,10 @@ class Automaton:
         for use in uses:
             self.by_tag.setdefault(use.segment.tag, []).append(use)
         self.moves: list[Moves] = []
-        self.final: set[int] = set()
+        self.final: set[int] = set()  # where a set may end; that it lacks SE is its framing's to say
         for use in uses:
-            steps, may_end = _moves_from(use)
-            if may_end:
+            steps = _moves_from(use)
+            if all(missing.segment.tag == TRAILER for missing in still_due(use)):
                 self.final.add(use.index)
             table: Moves = {}
             for step in steps:
@@ -391,7 +404,7 @@ class _Walk:
         self, i: int, child: SegmentUse | LoopUse, target: SegmentUse, missing: list[SegmentUse]
     ) -> SegmentUse | None:
         late = [use for use in missing if self._comes_later(i, use)]
-        if late and target.segment.tag != "SE":
+        if late and target.segment.tag != TRAILER:
             # what seems to be missing only comes later: this segment, not that one, stands in the wrong place
             return None
         for use in missing:
@@ -414,11 +427,11 @@ class _Walk:
     def _comes_later(self, i: int, use: SegmentUse) -> bool:
         """Whether a mandatory use is still to come in this instance of its loop."""
         stop = use.loop.first.segment.tag if use.loop.parent is not None else None
-        for row in self.rows[i + 1 :]:
-            if row[0] == use.segment.tag:
-                return True
+        for row in self.rows[i:]:
             if row[0] == stop:
                 return False
+            if row[0] == use.segment.tag:
+                return True
         return False
 
     def _misplaced(self, i: int, tag: str) -> None:
@@ -466,19 +479,11 @@ class _Walk:
 
     def _missing_at_end(self) -> None:
         """The set ended: what mandatory uses were still to come?"""
-        position = len(self.rows)
-        use = self.current
-        if use is None:
+        if self.current is None:
             return
-        node: SegmentUse | LoopUse = use
-        loop: LoopUse | None = use.loop
-        while loop is not None:
-            for child in loop.children[loop.children.index(node) + 1 :]:
-                target = _first(child)
-                # without SE the set is cut short, which its framing says
-                if child.requirement == "M" and target.segment.tag != "SE":
-                    self._find(Code.MANDATORY_SEGMENT_MISSING, target.segment.tag, position, loop=target.loop.path)
-            node, loop = loop, loop.parent
+        for use in still_due(self.current):
+            if use.segment.tag != TRAILER:
+                self._find(Code.MANDATORY_SEGMENT_MISSING, use.segment.tag, len(self.rows), loop=use.loop.path)
 
 
 def _reference(use: SegmentUse, element: int, component: int | None) -> str | None:

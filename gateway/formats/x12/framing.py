@@ -132,6 +132,7 @@ class Reader:
         state = state or {}
         self._tolerate = tolerate
         self._source = _Source(chunks, state.get("encoding"), state.get("offset", 0))
+        self._source.marked = state.get("marked", self._source.marked)
         self._at = 0  # in the source's text
         self._isa: Row = state.get("isa", [])
         self._gs: Row | None = state.get("gs")
@@ -155,6 +156,7 @@ class Reader:
         return {
             "offset": self._offset(self._at),
             "encoding": self._source.encoding,
+            "marked": self._source.marked,
             "inside": self._inside,
             "found": self._found,
             "isa": self._isa,
@@ -306,11 +308,12 @@ class Reader:
             if tag == "ST":
                 yield from self._set()
                 continue
+            if tag in ("GS", "IEA") and self._gs is not None:
+                yield self._close_group(None)
+                continue
             offset = self._offset(at)
             row, terminated = self._segment()
             if tag == "GS":
-                if self._gs is not None:
-                    yield self._close_group(None)
                 yield self._open_group(row, offset)
             elif tag == "GE":
                 if self._gs is None:

@@ -50,7 +50,8 @@ class Splitter:
                 said.setdefault(Code.CHARACTER_OUTSIDE_BASIC_SET, encoding)
             start = segment.lstrip("\r\n \t\0")
             margin = segment[: len(segment) - len(start)]
-            if " " in margin or "\t" in margin:
+            indent = margin.replace("\r", "\n").rpartition("\n")[2]
+            if " " in indent or "\t" in indent:
                 said.setdefault(Code.SEGMENTS_INDENTED, None)
             body = start.rstrip("\r\n")
             if "\n" in body or "\r" in body:
