@@ -24,6 +24,7 @@ BOUNDARY_SIZE = 256  # RFC 2046 says 70; some products write more
 
 _NAME = re.compile(r"[!-9;-~]+\Z")
 _PARAMETER = re.compile(r';\s*([^\s=;]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.S)
+_ESCAPED = re.compile(r"\\(.)", re.S)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -36,7 +37,7 @@ class Headers:
         self.items: list[tuple[str, str]] = []
         self._first: dict[str, str] = {}
         for name, value in items:
-            if _NAME.match(name) is None or _CONTROL.search(value):
+            if _NAME.match(name) is None or (not value.isprintable() and _CONTROL.search(value)):
                 raise Malformed(f"a header that is none: {printable(name)}: {printable(value)}")
             self.items.append((name, value))
             self._first.setdefault(name.lower(), value)
@@ -112,13 +113,14 @@ class ContentType(NamedTuple):
         return cls(type_ or "text/plain", parameters)
 
 
-def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
+def parse_parameters(text: str) -> tuple[str, dict[str, str]]:
     """`attachment; filename="a.edi"` and the like, RFC 2231 continuations and charsets included."""
-    main, semicolon, rest = value.partition(";")
+    main, semicolon, rest = text.partition(";")
     found: dict[str, str] = {}
     for match in _PARAMETER.finditer(semicolon + rest):
         name, quoted, plain = match.groups()
-        found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip())
+        value = plain.strip() if quoted is None else quoted if "\\" not in quoted else _ESCAPED.sub(r"\1", quoted)
+        found.setdefault(name.lower(), value)
     main = main.strip().lower()
     return main, _continued(found) if "*" in rest else found
 
