@@ -51,7 +51,7 @@ STRAYS = 20  # findings about segments outside of sets that one group or interch
 CONTROL_NUMBERS = 10_000  # of one stream's interchanges, remembered to see a repetition
 
 _BLANK = " \t\r\n\0\x1a"
-_HEADER_HERE = re.compile(r"ISA([^A-Za-z0-9\s])[^A-Za-z]{0,6}\1", re.IGNORECASE)
+_HEADER_HERE = re.compile(r"ISA([^A-Za-z0-9 \t\r\n])[^A-Za-z]{0,6}\1", re.IGNORECASE)
 _HEADER = re.compile(rf"(?<![A-Za-z0-9]){_HEADER_HERE.pattern}", re.IGNORECASE)
 _CONTROL_TAGS = frozenset(("ST", "SE", "GS", "GE", "ISA", "IEA"))
 _SECURITY_TAGS = frozenset(("ISB", "ISE", "S3A", "S3S", "S3E", "S4A", "S4S", "S4E", "SBA", "SBS", "SBE"))
@@ -183,7 +183,7 @@ class Reader:
         lead = raw.segment + raw.ending
         self._end = raw.segment
         self._st, self._se, self._ge = (f"{lead}{tag}{raw.element}" for tag in ("ST", "SE", "GE"))
-        self._tag_here = re.compile(rf"[A-Za-z0-9]{{2,3}}(?={re.escape(raw.element)}|{re.escape(raw.segment)}|\s|\Z)")
+        self._tag_here = re.compile(rf"[A-Za-z0-9]{{2,3}}(?={re.escape(raw.element)}|{re.escape(raw.segment)}|[ \t\r\n]|\Z)")
         self._trailer_tag = len(lead) + 3
 
     def _read_on(self) -> bool:

@@ -96,7 +96,7 @@ def _tail(tail: str, element: str, rest: str) -> tuple[str, str | None, str, int
     """Component, terminator, ending and length of what stands between the last element separator of ISA and GS."""
     sep = re.escape(element)
     # what really ends segments is seen where the next segment ends: "...004010" + terminator + "ST"
-    found = re.match(rf"([^{sep}]{{0,8}}?)(\s*){_NEXT}{sep}", tail, re.IGNORECASE)
+    found = re.match(rf"([^{sep}]{{0,8}}?)([ \t\r\n]*){_NEXT}{sep}", tail, re.IGNORECASE)
     if found is None:
         # nothing we know follows: trust the order the standard gives
         component, terminator = tail[:1], _character(tail[1:])
@@ -168,7 +168,7 @@ def _without_isa16(text: str, element: str, fields: list[str]) -> tuple[Separato
     if len(fields) < ISA_ELEMENTS:
         return None
     head = [field.translate(_LINE_BREAKS) for field in fields[: ISA_ELEMENTS - 1]]
-    found = re.match(rf"([A-Z])([^A-Za-z0-9\s]?)(\s*){_NEXT}$", fields[ISA_ELEMENTS - 1].strip(" "), re.IGNORECASE)
+    found = re.match(rf"([A-Z])([^A-Za-z0-9 \t\r\n]?)([ \t\r\n]*){_NEXT}$", fields[ISA_ELEMENTS - 1].strip(" "), re.IGNORECASE)
     if found is None or any(len(field.strip()) > 40 for field in head):
         return None
     usage, terminator, blank = found.groups()
