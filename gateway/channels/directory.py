@@ -25,7 +25,9 @@ import stat
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import BinaryIO
+from typing import BinaryIO, Self
+
+from pydantic import Field, model_validator
 
 from gateway.channels.channel import (
     Arrival,
@@ -39,21 +41,45 @@ from gateway.channels.channel import (
     Unsettled,
 )
 from gateway.channels.filename import LONGEST, is_partial, is_plain, safe, shown
-from gateway.partners.connections import DirectoryConnection
+from gateway.partners.secrets import Setting
+from gateway.partners.values import Duration, Written, wrong
 
 WORKING = ".in-work"
 BLOCK = 1 << 20
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
+class DirectorySettings(Written):
+    """A folder we read, a folder we write, or both."""
+
+    inbox: Setting | None = Field(default=None, description="The folder we take files from.")
+    outbox: Setting | None = Field(default=None, description="The folder we put files into.")
+    pattern: str = Field(default="*", description="Which files of the inbox are meant for us.", examples=["*.edi"])
+    stable_for: Duration = Field(
+        default=timedelta(seconds=2), description="A file is taken once nobody has touched it for this long."
+    )
+    archive: Setting | None = Field(
+        default=None, description="Where a file goes once it is stored. Without it the file is deleted."
+    )
+    max_size: int = Field(
+        default=200_000_000, ge=1, description="Bytes of the largest file we take; a larger one is left and reported."
+    )
+
+    @model_validator(mode="after")
+    def _some_folder(self) -> Self:
+        if self.inbox is None and self.outbox is None:
+            raise wrong("a folder connection without a folder", "give it `inbox:`, `outbox:` or both")
+        return self
+
+
 class DirectoryChannel:
     """Files in, files out."""
 
-    def __init__(self, connection: DirectoryConnection, resolve: Resolve) -> None:
-        self.connection = connection
-        self._inbox = resolve(connection.inbox) if connection.inbox else None
-        self._outbox = resolve(connection.outbox) if connection.outbox else None
-        self._archive = resolve(connection.archive) if connection.archive else None
+    def __init__(self, settings: DirectorySettings, resolve: Resolve) -> None:
+        self.settings = settings
+        self._inbox = resolve(settings.inbox) if settings.inbox else None
+        self._outbox = resolve(settings.outbox) if settings.outbox else None
+        self._archive = resolve(settings.archive) if settings.archive else None
 
     def close(self) -> None:
         """Nothing stays open between calls."""
@@ -65,10 +91,10 @@ class DirectoryChannel:
         with _folder(self._inbox) as inbox, _folder(WORKING, inside=inbox) as working:
             oversized: list[str] = []
             for name in _names(inbox):
-                if is_partial(name) or not fnmatch.fnmatchcase(name, self.connection.pattern):
+                if is_partial(name) or not fnmatch.fnmatchcase(name, self.settings.pattern):
                     continue
                 size = self._finished_size(inbox, name)
-                if size is not None and size > self.connection.max_size:
+                if size is not None and size > self.settings.max_size:
                     oversized.append(f"{shown(name)} ({size} bytes)")
                 elif size is not None:
                     _claim(inbox, working, name)
@@ -79,7 +105,7 @@ class DirectoryChannel:
                 if arrival := self._arrival(working, claimed):
                     yield arrival
         if oversized:
-            raise ChannelError(f"larger than the {self.connection.max_size} bytes taken here: {', '.join(oversized)}")
+            raise ChannelError(f"larger than the {self.settings.max_size} bytes taken here: {', '.join(oversized)}")
 
     def after_commit(self, arrival: Arrival) -> None:
         assert self._inbox is not None
@@ -116,7 +142,7 @@ class DirectoryChannel:
         except FileNotFoundError:
             return None
         # ctime too: it cannot be set by the uploader, as mtime often is
-        if not _is_ours(found) or _age(max(found.st_mtime, found.st_ctime)) < self.connection.stable_for:
+        if not _is_ours(found) or _age(max(found.st_mtime, found.st_ctime)) < self.settings.stable_for:
             return None
         return found.st_size
 
@@ -126,7 +152,7 @@ class DirectoryChannel:
         except FileNotFoundError:  # another poller's, stored and taken away just now
             return None
         # our rename moved ctime; a young mtime says that somebody writes through a handle opened before the claim
-        if not _is_ours(found) or _age(found.st_mtime) < self.connection.stable_for:
+        if not _is_ours(found) or _age(found.st_mtime) < self.settings.stable_for:
             return None
         claim, _, name = claimed.partition("~")
         assert self._inbox is not None

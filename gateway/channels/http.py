@@ -6,6 +6,7 @@ proxy and no password is taken from the environment, and no more of an answer is
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import email.utils
 import ipaddress
@@ -13,15 +14,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import Field, model_validator
 
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
 from gateway.channels.filename import safe
 from gateway.channels.signing import SecretUnusable, sign
-from gateway.partners.connections import HttpConnection
-from gateway.partners.secrets import SecretMissing
+from gateway.partners.secrets import SecretMissing, SecretRef, Setting
+from gateway.partners.values import Duration, Written, wrong
 
 RECEIPT = 64_000  # bytes of an answer we read: a receipt is a line or a small document
 WORDS = 300  # characters of their answer that are kept
@@ -38,6 +41,36 @@ NOT_SENT = (
 )
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+
+
+class HttpSettings(Written):
+    """Their endpoint, and how we show who we are. What they send comes to /partner/v1 and needs no settings."""
+
+    url: Setting | None = Field(
+        default=None, description="Where we post what we send. Without it they fetch from /partner/v1."
+    )
+    allow_http: bool = Field(default=False, description="Plain http to another machine, inside a network you trust.")
+    bearer: SecretRef | None = Field(default=None, description="The token their address asks of us.")
+    user: Setting | None = Field(default=None, description="Our user there, where they want user and password.")
+    password: SecretRef | None = Field(default=None, description="The password of that user.")
+    key_header: HeaderName | None = Field(default=None, description="A header of theirs for a key.")
+    key: SecretRef | None = Field(default=None, description="The key in that header.")
+    headers: dict[HeaderName, str] = Field(default_factory=dict, description="Other headers they want.")
+    signing_secrets: tuple[SecretRef, ...] = Field(
+        default=(), max_length=4, description="Sign what we post (Standard Webhooks); the newest first."
+    )
+    timeout: Duration = Field(default=timedelta(seconds=30), description="How long we wait without a byte.")
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise wrong("one of `user` and `password` is missing", "give both, or neither")
+        if (self.key_header is None) != (self.key is None):
+            raise wrong("one of `key_header` and `key` is missing", "give both, or neither")
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back, as far as we read it."""
@@ -50,25 +83,26 @@ class Reply:
 class HttpChannel:
     """Documents out, one request each."""
 
-    def __init__(self, connection: HttpConnection, resolve: Resolve, clock: Callable[[], float] = time.time) -> None:
-        self.connection = connection
+    def __init__(self, settings: HttpSettings, resolve: Resolve, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
         self._resolve = resolve
         self._clock = clock
-        self._client = open_client(connection.timeout)
+        self._client = open_client(settings.timeout)
 
     def close(self) -> None:
         self._client.close()
 
     def send(self, parcel: Parcel) -> SendOutcome:
-        if self.connection.url is None:
+        if self.settings.url is None:
             return Refused("this connection has no address: the partner fetches from /partner/v1/outbox")
         headers = {
+            **self.settings.headers,
             "Content-Type": parcel.media_type,
             "Idempotency-Key": parcel.message_id,
             "Content-Disposition": f'attachment; filename="{safe(parcel.filename)}"',
         }
         try:
-            url = checked(self._resolve(self.connection.url), allow_http=False)
+            url = checked(self._resolve(self.settings.url), allow_http=self.settings.allow_http)
             headers |= self._credentials(parcel)
         except (BadUrl, SecretMissing, SecretUnusable) as error:
             return Refused(str(error))
@@ -79,12 +113,18 @@ class HttpChannel:
                 return failure
 
     def _credentials(self, parcel: Parcel) -> dict[str, str]:
+        settings = self.settings
         headers: dict[str, str] = {}
-        if self.connection.token is not None:
-            headers["Authorization"] = f"Bearer {self._resolve(self.connection.token)}"
-        if self.connection.signing_secret is not None:
-            secret = self._resolve(self.connection.signing_secret)
-            headers |= sign([secret], parcel.message_id, int(self._clock()), parcel.content)
+        if settings.bearer is not None:
+            headers["Authorization"] = f"Bearer {self._resolve(settings.bearer)}"
+        if settings.user is not None and settings.password is not None:
+            pair = f"{self._resolve(settings.user)}:{self._resolve(settings.password)}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        if settings.key_header is not None and settings.key is not None:
+            headers[settings.key_header] = self._resolve(settings.key)
+        if settings.signing_secrets:
+            secrets = [self._resolve(reference) for reference in settings.signing_secrets]
+            headers |= sign(secrets, parcel.message_id, int(self._clock()), parcel.content)
         return headers
 
 
@@ -100,7 +140,7 @@ def checked(url: str, *, allow_http: bool) -> str:
     if parts.username or parts.password:
         raise BadUrl("the address holds credentials; put them under `user:` and `password:`")
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise BadUrl(f"{url!r} is not encrypted; use https")
+        raise BadUrl(f"{url!r} is not encrypted; use https, or say `allow_http: true` for a trusted network")
     return url
 
 

@@ -28,9 +28,10 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import BinaryIO
+from typing import Annotated, BinaryIO, Self
 
 import paramiko
+from pydantic import Field, model_validator
 
 from gateway.channels.channel import (
     Arrival,
@@ -46,12 +47,10 @@ from gateway.channels.channel import (
     Unsettled,
 )
 from gateway.channels.filename import LONGEST, is_partial, is_plain, safe, shown
-from gateway.partners.connections import SftpConnection
-from gateway.partners.secrets import SecretMissing
+from gateway.partners.secrets import SecretMissing, SecretRef, Setting
+from gateway.partners.values import Duration, Written, wrong
 
 WORKING = ".in-work"
-STABLE_FOR = timedelta(seconds=5)  # two looks so far apart must agree: their clock may be off, so ages say nothing
-TIMEOUT = timedelta(seconds=30)  # for a connection, an answer, a block
 HOST_KEY_KINDS = (
     ("ssh-ed25519",),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
@@ -66,25 +65,57 @@ KEY_PAUSE = 300.0  # seconds: a refused login is mended by a person, asking ofte
 
 Lost = (paramiko.SSHException, EOFError, OSError)
 
+Fingerprint = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$", examples=["SHA256:" + "A" * 43])]
+
 
 class LoginRefused(ChannelError):
     """The server does not take our user, key or password."""
 
 
+class SftpSettings(Written):
+    """A partner's SFTP server, and what we do there."""
+
+    host: Setting = Field(description="Name or address of their server.")
+    port: int = Field(default=22, ge=1, le=65535, description="Port of their server.")
+    user: Setting = Field(description="Our login there.")
+    password: SecretRef | None = Field(default=None, description="Our password there.")
+    private_key: SecretRef | None = Field(default=None, description="Our private key there, OpenSSH or PEM.")
+    host_keys: tuple[Fingerprint, ...] = Field(
+        min_length=1, description="Fingerprints of their host key; another key stops the connection."
+    )
+    inbox: str | None = Field(default=None, description="The remote folder we fetch from.")
+    outbox: str | None = Field(default=None, description="The remote folder we put into.")
+    pattern: str = Field(default="*", description="Which remote files are meant for us.", examples=["*.edi"])
+    stable_for: Duration = Field(
+        default=timedelta(seconds=5), description="Two looks so far apart must agree before a file is taken."
+    )
+    archive: str | None = Field(
+        default=None, description="The remote folder a file goes to once it is stored. Without it the file is deleted."
+    )
+    max_size: int = Field(
+        default=2_000_000_000,
+        ge=1,
+        description="Bytes of the largest file we take; a larger one stays and is reported.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=30), description="How long we wait for a connection, an answer, a block."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.password is None and self.private_key is None:
+            raise wrong("no way to log in", "give it `private_key:`, `password:` or both")
+        if self.inbox is None and self.outbox is None:
+            raise wrong("an SFTP connection without a folder", "give it `inbox:`, `outbox:` or both")
+        return self
+
+
 class SftpChannel:
     """One partner's server. One thread at a time polls; sends wait for one another."""
 
-    def __init__(
-        self,
-        connection: SftpConnection,
-        resolve: Resolve,
-        stable_for: timedelta = STABLE_FOR,
-        timeout: timedelta = TIMEOUT,
-    ) -> None:
-        self.connection = connection
+    def __init__(self, settings: SftpSettings, resolve: Resolve) -> None:
+        self.settings = settings
         self._resolve = resolve
-        self._stable_for = stable_for
-        self._timeout = timeout.total_seconds()
         self._lock = threading.RLock()
         self._session: paramiko.SFTPClient | None = None
 
@@ -100,14 +131,14 @@ class SftpChannel:
 
     def poll(self) -> Iterator[Arrival]:
         """One file that cannot be taken never stops the others: `ChannelError` speaks of it when they are through."""
-        if self.connection.inbox is None:
+        if self.settings.inbox is None:
             return
         with self._words("looking into the inbox"):
             waiting, oversized = self._settled()
             arrivals = self._claimed(waiting)
         yield from arrivals
         if oversized:
-            raise ChannelError(f"larger than the {self.connection.max_size} bytes taken here: {', '.join(oversized)}")
+            raise ChannelError(f"larger than the {self.settings.max_size} bytes taken here: {', '.join(oversized)}")
 
     def after_commit(self, arrival: Arrival) -> None:
         with self._lock, self._words("taking away what is stored"):
@@ -117,20 +148,20 @@ class SftpChannel:
             claimed = posixpath.basename(posixpath.dirname(arrival.place)) == WORKING
             if found is None or (not claimed and _identity(found, arrival) != arrival.transport_id):
                 return
-            if self.connection.archive is None:
+            if self.settings.archive is None:
                 session.remove(arrival.place)
                 return
             name = posixpath.basename(arrival.place).removeprefix(f"{arrival.transport_id}~")
-            session.rename(arrival.place, posixpath.join(self.connection.archive, f"{arrival.transport_id}~{name}"))
+            session.rename(arrival.place, posixpath.join(self.settings.archive, f"{arrival.transport_id}~{name}"))
 
     def send(self, parcel: Parcel) -> SendOutcome:
-        if self.connection.outbox is None:
+        if self.settings.outbox is None:
             return Refused("this connection has no outbox")
         if not is_plain(parcel.filename) or is_partial(parcel.filename):
             return Refused(f"{shown(parcel.filename)!r} is not a file name we can write")
         with self._lock:
             try:
-                return self._put(self.session(), self.connection.outbox, parcel)
+                return self._put(self.session(), self.settings.outbox, parcel)
             except HostKeyChanged as error:
                 return Refused(str(error))
             except LoginRefused as error:
@@ -149,41 +180,41 @@ class SftpChannel:
                 if transport.is_active() and not self._session.get_channel().closed:  # type: ignore[union-attr]
                     return self._session
                 self.close()
-            self._session = _connect(self.connection, self._resolve, self._timeout)
+            self._session = _connect(self.settings, self._resolve)
             return self._session
 
     def _settled(self) -> tuple[list[paramiko.SFTPAttributes], list[str]]:
         """What is there and has not changed between two looks, and what of it is too large."""
         first = self._candidates()
-        wait = self._stable_for.total_seconds()
+        wait = self.settings.stable_for.total_seconds()
         if first and wait > 0:
             time.sleep(wait)
             second = self._candidates()
             first = {name: found for name, found in second.items() if _same(first.get(name), found)}
-        small = [found for _, found in sorted(first.items()) if (found.st_size or 0) <= self.connection.max_size]
-        large = [found for _, found in sorted(first.items()) if (found.st_size or 0) > self.connection.max_size]
+        small = [found for _, found in sorted(first.items()) if (found.st_size or 0) <= self.settings.max_size]
+        large = [found for _, found in sorted(first.items()) if (found.st_size or 0) > self.settings.max_size]
         return small, [f"{shown(found.filename)} ({found.st_size} bytes)" for found in large]
 
     def _candidates(self) -> dict[str, paramiko.SFTPAttributes]:
-        assert self.connection.inbox is not None
+        assert self.settings.inbox is not None
         try:
-            listed = self.session().listdir_attr(self.connection.inbox)
+            listed = self.session().listdir_attr(self.settings.inbox)
         except UnicodeDecodeError:
-            raise ChannelError(f"a name in {self.connection.inbox} is not UTF-8; the partner must rename it") from None
+            raise ChannelError(f"a name in {self.settings.inbox} is not UTF-8; the partner must rename it") from None
         return {
             found.filename: found
             for found in listed
             if stat.S_ISREG(found.st_mode or 0)
             and is_plain(found.filename)
             and not is_partial(found.filename)
-            and fnmatch.fnmatchcase(found.filename, self.connection.pattern)
+            and fnmatch.fnmatchcase(found.filename, self.settings.pattern)
         }
 
     def _claimed(self, waiting: list[paramiko.SFTPAttributes]) -> list[Arrival]:
         """Everything in the working folder: what an earlier run left there, and what is claimed now."""
-        assert self.connection.inbox is not None
+        assert self.settings.inbox is not None
         session = self.session()
-        working = posixpath.join(self.connection.inbox, WORKING)
+        working = posixpath.join(self.settings.inbox, WORKING)
         try:
             if _lstat(session, working) is None:
                 session.mkdir(working, 0o700)
@@ -194,7 +225,7 @@ class SftpChannel:
             claim = f"{time.time_ns():x}-{secrets.token_hex(8)}"
             name = found.filename if len(found.filename.encode()) <= LONGEST else safe(found.filename)
             with suppress(FileNotFoundError):  # somebody else was quicker
-                session.rename(posixpath.join(self.connection.inbox, found.filename), f"{working}/{claim}~{name}")
+                session.rename(posixpath.join(self.settings.inbox, found.filename), f"{working}/{claim}~{name}")
         arrivals = []
         for found in sorted(session.listdir_attr(working), key=lambda found: found.filename):
             claim, mark, name = found.filename.partition("~")
@@ -205,8 +236,8 @@ class SftpChannel:
     def _arrival(
         self, transport_id: str, name: str, found: paramiko.SFTPAttributes, path: str | None = None
     ) -> Arrival:
-        assert self.connection.inbox is not None
-        place = path or posixpath.join(self.connection.inbox, found.filename)
+        assert self.settings.inbox is not None
+        place = path or posixpath.join(self.settings.inbox, found.filename)
         return Arrival(shown(name), transport_id, found.st_size or 0, lambda: self._open(place, found), place)
 
     def _open(self, path: str, found: paramiko.SFTPAttributes) -> BinaryIO:
@@ -253,8 +284,8 @@ class SftpChannel:
         """What a failure was, in words; a broken session is forgotten."""
         if self._session is None or _broke(self._session, error):
             self.close()
-            return ChannelError(f"the connection to {self.connection.host} broke while {doing}")
-        return ChannelError(f"{self.connection.host} refuses {doing}: {error}")
+            return ChannelError(f"the connection to {self.settings.host} broke while {doing}")
+        return ChannelError(f"{self.settings.host} refuses {doing}: {error}")
 
     def _words(self, doing: str) -> _InWords:
         return _InWords(self, doing)
@@ -338,15 +369,15 @@ def fingerprint(key: paramiko.PKey) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode("ascii").rstrip("=")
 
 
-def _connect(connection: SftpConnection, resolve: Resolve, timeout: float) -> paramiko.SFTPClient:
+def _connect(settings: SftpSettings, resolve: Resolve) -> paramiko.SFTPClient:
     """A session with a server that is who it was, and that takes our login."""
     try:
-        host, user = resolve(connection.host), resolve(connection.user)
-        password = resolve(connection.password) if connection.password else None
-        key = _private_key(connection, resolve)
+        host, user = resolve(settings.host), resolve(settings.user)
+        password = resolve(settings.password) if settings.password else None
+        key = _private_key(settings, resolve)
     except SecretMissing as error:
         raise LoginRefused(str(error)) from None
-    transport = _known_host(connection, host, timeout)
+    transport = _known_host(settings, host)
     try:
         if key is not None:
             with suppress(paramiko.BadAuthenticationType):
@@ -357,7 +388,7 @@ def _connect(connection: SftpConnection, resolve: Resolve, timeout: float) -> pa
             raise LoginRefused(f"{host} does not take our login for {user}")
         session = paramiko.SFTPClient.from_transport(transport)
         assert session is not None
-        session.get_channel().settimeout(timeout)  # type: ignore[union-attr]
+        session.get_channel().settimeout(settings.timeout.total_seconds())  # type: ignore[union-attr]
     except BaseException as error:
         transport.close()
         if isinstance(error, paramiko.AuthenticationException):
@@ -368,7 +399,7 @@ def _connect(connection: SftpConnection, resolve: Resolve, timeout: float) -> pa
     return session
 
 
-def _known_host(connection: SftpConnection, host: str, timeout: float) -> paramiko.Transport:
+def _known_host(settings: SftpSettings, host: str) -> paramiko.Transport:
     """A transport to a server whose key we know; nothing of ours has been said on it yet.
 
     A server has keys of several kinds and shows the one it prefers. So before a strange key counts as strange, the
@@ -377,11 +408,11 @@ def _known_host(connection: SftpConnection, host: str, timeout: float) -> parami
     seen: paramiko.PKey | None = None
     for kinds in (None, *HOST_KEY_KINDS):
         try:
-            transport = _greet(host, connection.port, timeout, kinds)
+            transport = _greet(host, settings.port, settings.timeout.total_seconds(), kinds)
         except paramiko.ssh_exception.IncompatiblePeer:
             continue  # it has no key of this kind
         key = transport.get_remote_server_key()
-        if fingerprint(key) in connection.host_keys:
+        if fingerprint(key) in settings.host_keys:
             return transport
         transport.close()
         seen = seen or key
@@ -411,14 +442,14 @@ def _greet(host: str, port: int, timeout: float, kinds: tuple[str, ...] | None) 
     return transport
 
 
-def _private_key(connection: SftpConnection, resolve: Resolve) -> paramiko.PKey | None:
-    if connection.private_key is None:
+def _private_key(settings: SftpSettings, resolve: Resolve) -> paramiko.PKey | None:
+    if settings.private_key is None:
         return None
-    text = resolve(connection.private_key)
+    text = resolve(settings.private_key)
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         with suppress(paramiko.SSHException, ValueError):
             return kind.from_private_key(io.StringIO(text.rstrip() + "\n"))
-    raise LoginRefused(f"{connection.private_key} holds no private key we can read (OpenSSH or PEM, no passphrase)")
+    raise LoginRefused(f"{settings.private_key} holds no private key we can read (OpenSSH or PEM, no passphrase)")
 
 
 def _write(session: paramiko.SFTPClient, temporary: str, content: bytes) -> None:

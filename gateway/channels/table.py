@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.channels.channel import Polls, Resolve, Sends
-from gateway.channels.directory import DirectoryChannel
-from gateway.channels.http import HttpChannel
-from gateway.channels.sftp import SftpChannel
-from gateway.partners.connections import Connection
+from gateway.channels.directory import DirectoryChannel, DirectorySettings
+from gateway.channels.http import HttpChannel, HttpSettings
+from gateway.channels.sftp import SftpChannel, SftpSettings
+from gateway.channels.webhook import WebhookChannel, WebhookSettings
+from gateway.partners.values import Written
+
+# kind -> what a connection of this kind may say beside what every connection says
+SETTINGS: dict[str, type[Written]] = {
+    "directory": DirectorySettings,
+    "http": HttpSettings,
+    "sftp": SftpSettings,
+    "webhook": WebhookSettings,
+}
 
 # kind -> a wire on which things wait for us
 POLLERS: dict[str, Callable[[Any, Resolve], Polls]] = {
@@ -22,15 +31,21 @@ SENDERS: dict[str, Callable[[Any, Resolve], Sends]] = {
     "directory": DirectoryChannel,
     "http": HttpChannel,
     "sftp": SftpChannel,
+    "webhook": WebhookChannel,
 }
 
 
-def open_poller(kind: str, connection: Connection, resolve: Resolve) -> Polls | None:
+def settings_of(kind: str, raw: Mapping[str, Any]) -> Written:
+    """The settings of one connection, checked; raises KeyError for an unknown kind, or pydantic's ValidationError."""
+    return SETTINGS[kind].model_validate(dict(raw))
+
+
+def open_poller(kind: str, raw: Mapping[str, Any], resolve: Resolve) -> Polls | None:
     """The wire to look at for what came in; None for kinds on which nothing waits."""
     make = POLLERS.get(kind)
-    return make(connection, resolve) if make else None
+    return make(settings_of(kind, raw), resolve) if make else None
 
 
-def open_sender(kind: str, connection: Connection, resolve: Resolve) -> Sends:
+def open_sender(kind: str, raw: Mapping[str, Any], resolve: Resolve) -> Sends:
     """The wire to send on; raises KeyError for kinds on which nothing is sent."""
-    return SENDERS[kind](connection, resolve)
+    return SENDERS[kind](settings_of(kind, raw), resolve)

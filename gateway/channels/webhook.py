@@ -19,31 +19,35 @@ from gateway.partners.secrets import SecretMissing, SecretRef, Setting
 from gateway.partners.values import Duration, Written
 
 
-class Consumer(Written):
+class WebhookSettings(Written):
     """Where a consumer listens, and the secrets it verifies with."""
 
-    url: Setting
-    secrets: tuple[SecretRef, ...] = Field(min_length=1, max_length=4)  # the newest first; old ones until they expire
-    allow_http: bool = False  # plain http to another machine: only inside a network you trust
-    timeout: Duration = timedelta(seconds=20)  # the specification recommends 15 to 30 s
+    url: Setting = Field(description="Where the consumer listens.")
+    secrets: tuple[SecretRef, ...] = Field(
+        min_length=1, max_length=4, description="What it verifies with: the newest first, old ones until they expire."
+    )
+    allow_http: bool = Field(default=False, description="Plain http to another machine, inside a network you trust.")
+    timeout: Duration = Field(
+        default=timedelta(seconds=20), description="How long we wait without a byte; consumers should answer in 15 s."
+    )
 
 
 class WebhookChannel:
     """Signed events out."""
 
-    def __init__(self, consumer: Consumer, resolve: Resolve, clock: Callable[[], float] = time.time) -> None:
-        self.consumer = consumer
+    def __init__(self, settings: WebhookSettings, resolve: Resolve, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
         self._resolve = resolve
         self._clock = clock
-        self._client = open_client(consumer.timeout)
+        self._client = open_client(settings.timeout)
 
     def close(self) -> None:
         self._client.close()
 
     def send(self, parcel: Parcel) -> SendOutcome:
         try:
-            url = checked(self._resolve(self.consumer.url), allow_http=self.consumer.allow_http)
-            secrets = [self._resolve(reference) for reference in self.consumer.secrets]
+            url = checked(self._resolve(self.settings.url), allow_http=self.settings.allow_http)
+            secrets = [self._resolve(reference) for reference in self.settings.secrets]
             headers = sign(secrets, parcel.message_id, int(self._clock()), parcel.content)
         except (BadUrl, SecretMissing, SecretUnusable) as error:
             return Refused(str(error))

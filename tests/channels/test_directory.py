@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.channels.channel import Arrival, ChannelError, Parcel, Refused, Retry, Sent, Unsettled
-from gateway.channels.directory import WORKING, DirectoryChannel
-from gateway.partners.connections import DirectoryConnection
+from gateway.channels.directory import WORKING, DirectoryChannel, DirectorySettings
 
 OLD = time.time() - 3600
 
@@ -28,8 +28,7 @@ def inbox(tmp_path: Path) -> Path:
 
 def open_channel(**settings: object) -> DirectoryChannel:
     said = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
-    connection = DirectoryConnection.model_validate({"kind": "directory", "lane": "test", **said})
-    return DirectoryChannel(connection, lambda reference: reference)
+    return DirectoryChannel(DirectorySettings.model_validate(said), lambda reference: reference)
 
 
 def channel(inbox: Path, **settings: object) -> DirectoryChannel:
@@ -248,13 +247,18 @@ def test_a_full_or_missing_folder_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_folder_may_be_named_by_the_environment_and_may_be_one_way_only(inbox: Path) -> None:
     drop(inbox, "a.edi")
-    connection = DirectoryConnection.model_validate(
-        {"kind": "directory", "lane": "test", "inbox": "env:INBOX", "stable_for": "0s"}
-    )
-    wire = DirectoryChannel(connection, {"env:INBOX": str(inbox)}.__getitem__)
+    settings = DirectorySettings.model_validate({"inbox": "env:INBOX", "stable_for": "0s"})
+    wire = DirectoryChannel(settings, {"env:INBOX": str(inbox)}.__getitem__)
     assert [arrival.name for arrival in wire.poll()] == ["a.edi"]
     assert isinstance(wire.send(parcel()), Refused)
     assert not list(outbox(inbox).poll())
+
+
+def test_settings_say_what_is_wrong() -> None:
+    with pytest.raises(ValidationError, match="a folder connection without a folder"):
+        DirectorySettings.model_validate({})
+    with pytest.raises(ValidationError, match="`soon` is no duration"):
+        DirectorySettings.model_validate({"inbox": "/x", "stable_for": "soon"})
 
 
 def run_until(script: str, folder: Path, ready: Callable[[], bool]) -> None:
@@ -274,9 +278,8 @@ def test_killed_while_sending_no_reader_ever_sees_a_part(tmp_path: Path) -> None
         import sys
         from pathlib import Path
         from gateway.channels.channel import Parcel
-        from gateway.channels.directory import DirectoryChannel
-        from gateway.partners.connections import DirectoryConnection
-        wire = DirectoryChannel(DirectoryConnection(kind="directory", lane="test", outbox=sys.argv[1]), str)
+        from gateway.channels.directory import DirectoryChannel, DirectorySettings
+        wire = DirectoryChannel(DirectorySettings(outbox=sys.argv[1]), str)
         for n in range(100_000):
             wire.send(Parcel(b"ISA*" + b"x" * 4_000_000, f"{n}.edi", "", ""))
     """
@@ -295,11 +298,10 @@ def test_killed_while_receiving_every_file_is_had_once_by_its_id(tmp_path: Path)
     script = """
         import os, sys
         from pathlib import Path
-        from gateway.channels.directory import DirectoryChannel
-        from gateway.partners.connections import DirectoryConnection
+        from gateway.channels.directory import DirectoryChannel, DirectorySettings
         folder = Path(sys.argv[1])
-        said = {"kind": "directory", "lane": "test", "inbox": str(folder / "inbox"), "stable_for": "0s"}
-        wire = DirectoryChannel(DirectoryConnection.model_validate(said), str)
+        said = {"inbox": str(folder / "inbox"), "stable_for": "0s"}
+        wire = DirectoryChannel(DirectorySettings.model_validate(said), str)
         for arrival in wire.poll():
             stored = folder / "store" / arrival.transport_id
             with arrival.open() as file:

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.channels.channel import (
     Arrival,
@@ -32,8 +32,7 @@ from gateway.channels.channel import (
     Unknown,
     Unsettled,
 )
-from gateway.channels.sftp import WORKING, LoginRefused, SftpChannel
-from gateway.partners.connections import SftpConnection
+from gateway.channels.sftp import WORKING, LoginRefused, SftpChannel, SftpSettings
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 pytestmark = [
@@ -167,11 +166,7 @@ class There:
     channels: list[SftpChannel]
 
     def channel(self, **changes: Any) -> SftpChannel:
-        stable_for = timedelta(seconds=changes.pop("stable_for", 0))
-        timeout = timedelta(seconds=changes.pop("timeout", 5))
         settings = {
-            "kind": "sftp",
-            "lane": "test",
             "host": "127.0.0.1",
             "port": self.server.port,
             "user": USER,
@@ -179,9 +174,11 @@ class There:
             "host_keys": [printed(self.server.host_key)],
             "inbox": str(self.inbox),
             "outbox": str(self.outbox),
+            "stable_for": "0s",
+            "timeout": "5s",
             **changes,
         }
-        made = SftpChannel(SftpConnection.model_validate(settings), resolve, stable_for, timeout)
+        made = SftpChannel(SftpSettings.model_validate(settings), resolve)
         self.channels.append(made)
         return made
 
@@ -246,7 +243,7 @@ def test_where_we_may_make_no_folder_name_size_and_time_are_the_id(there: There)
 
 def test_after_the_commit_a_file_can_be_archived(there: There, tmp_path: Path) -> None:
     drop(there.inbox, "a.edi")
-    wire = there.channel(after_fetch="archive", archive=str(tmp_path / "archive"))
+    wire = there.channel(archive=str(tmp_path / "archive"))
     (arrival,) = wire.poll()
     wire.after_commit(arrival)
     wire.after_commit(arrival)
@@ -276,7 +273,7 @@ def test_a_file_still_being_written_is_left_until_it_is_quiet(there: There) -> N
     writer = threading.Thread(target=write)
     writer.start()
     time.sleep(0.1)
-    assert [arrival.name for arrival in there.channel(stable_for=1).poll()] == ["quiet.edi"]
+    assert [arrival.name for arrival in there.channel(stable_for="1s").poll()] == ["quiet.edi"]
     stop.set()
     writer.join()
 
@@ -353,7 +350,7 @@ def test_a_refused_login_waits_and_says_so(there: There, tmp_path: Path) -> None
 def test_a_server_that_is_not_there_or_no_server_at_all(there: There) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        assert isinstance(there.channel(port=port, timeout=1).send(parcel()), Retry)
+        assert isinstance(there.channel(port=port, timeout="1s").send(parcel()), Retry)
     outcome = there.channel(port=port).send(parcel())
     assert isinstance(outcome, Retry)
     assert "cannot be reached" in outcome.why
@@ -433,15 +430,13 @@ SETUP = """
     import os, sys
     from pathlib import Path
     from gateway.channels.channel import Parcel
-    from datetime import timedelta
-    from gateway.channels.sftp import SftpChannel
-    from gateway.partners.connections import SftpConnection
+    from gateway.channels.sftp import SftpChannel, SftpSettings
     port, user, key, host_key, folder = sys.argv[1:]
-    said = {"kind": "sftp", "lane": "test", "host": "127.0.0.1", "port": port, "user": user,
+    said = {"host": "127.0.0.1", "port": port, "user": user,
             "private_key": "file:" + key, "host_keys": [host_key],
-            "inbox": folder + "/inbox", "outbox": folder + "/outbox"}
-    wire = SftpChannel(SftpConnection.model_validate(said),
-                       lambda r: Path(r[5:]).read_text() if r.startswith("file:") else r, timedelta(0))
+            "inbox": folder + "/inbox", "outbox": folder + "/outbox", "stable_for": "0s"}
+    wire = SftpChannel(SftpSettings.model_validate(said),
+                       lambda r: Path(r[5:]).read_text() if r.startswith("file:") else r)
 """
 
 
@@ -479,3 +474,18 @@ def test_killed_while_sending_nothing_is_partial_and_the_next_try_finishes(there
         run_until(script, there, lambda name=name: (there.outbox / name).exists())  # type: ignore[misc]
         assert all(path.stat().st_size == 6_000_000 for path in there.outbox.glob("*.edi"))
     assert sorted(path.name for path in there.outbox.iterdir()) == [f"{n}.edi" for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"private_key": None}, "no way to log in"),
+        ({"private_key": "-----BEGIN OPENSSH PRIVATE KEY-----"}, "a secret is written out"),
+        ({"host_keys": []}, "at least 1 item"),
+        ({"host_keys": ["AA:BB"]}, "should match pattern"),
+        ({"inbox": None, "outbox": None}, "without a folder"),
+    ],
+)
+def test_settings_say_what_is_wrong(there: There, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        there.channel(**change)

@@ -9,15 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.channels.channel import Parcel, Refused, Retry, Sent, Unknown
 from gateway.channels.cloudevents import MEDIA_TYPE, encode, envelope
-from gateway.channels.http import HttpChannel
+from gateway.channels.http import HttpChannel, HttpSettings
 from gateway.channels.signing import NotVerified, SecretUnusable, sign, verify
-from gateway.channels.table import POLLERS, SENDERS, open_poller, open_sender
-from gateway.channels.webhook import Consumer as Subscriber
-from gateway.channels.webhook import WebhookChannel
-from gateway.partners.connections import KINDS, HttpConnection
+from gateway.channels.table import POLLERS, SENDERS, SETTINGS, open_poller, open_sender
+from gateway.channels.webhook import WebhookChannel, WebhookSettings
 from gateway.partners.secrets import SecretMissing
 
 NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
@@ -76,7 +75,7 @@ def resolve(reference: str) -> str:
 
 
 def webhook(url: str, *secrets: str) -> WebhookChannel:
-    settings = Subscriber.model_validate({"url": url, "secrets": secrets, "timeout": "1s"})
+    settings = WebhookSettings.model_validate({"url": url, "secrets": secrets, "timeout": "1s"})
     return WebhookChannel(settings, resolve)
 
 
@@ -163,7 +162,7 @@ def test_an_id_cannot_move_the_dots() -> None:
 
 def test_every_try_has_the_same_id_and_body_and_its_own_time(consumer: Consumer) -> None:
     times = iter([1_700_000_000.5, 1_700_000_060.5])
-    settings = Subscriber.model_validate({"url": consumer.url, "secrets": ["env:NEW"]})
+    settings = WebhookSettings.model_validate({"url": consumer.url, "secrets": ["env:NEW"]})
     wire = WebhookChannel(settings, resolve, clock=lambda: next(times))
     consumer.status = 500
     assert isinstance(wire.send(PARCEL), Retry)
@@ -219,12 +218,8 @@ def test_what_our_own_settings_forbid_is_refused_before_anything_is_sent(url: st
     assert isinstance(outcome, Refused)
 
 
-def connection(url: str | None, **settings: Any) -> HttpConnection:
-    return HttpConnection.model_validate({"kind": "http", "lane": "test", "url": url, "timeout": "1s", **settings})
-
-
 def post(url: str | None, **settings: Any) -> HttpChannel:
-    return HttpChannel(connection(url, **settings), resolve)
+    return HttpChannel(HttpSettings.model_validate({"url": url, "timeout": "1s", **settings}), resolve)
 
 
 DOCUMENT = Parcel(b"ISA*00*", "855_1.edi", "application/edi-x12", "E-7")
@@ -233,8 +228,11 @@ DOCUMENT = Parcel(b"ISA*00*", "855_1.edi", "application/edi-x12", "E-7")
 @pytest.mark.parametrize(
     ("settings", "header", "value"),
     [
-        ({"token": "env:KEY"}, "authorization", "Bearer k-1"),
-        ({"signing_secret": "env:NEW"}, "webhook-id", "E-7"),
+        ({"bearer": "env:KEY"}, "authorization", "Bearer k-1"),
+        ({"user": "gw", "password": "env:KEY"}, "authorization", "Basic Z3c6ay0x"),
+        ({"key_header": "X-Api-Key", "key": "env:KEY"}, "x-api-key", "k-1"),
+        ({"headers": {"X-Mailbox": "IN"}}, "x-mailbox", "IN"),
+        ({"signing_secrets": ["env:NEW"]}, "webhook-id", "E-7"),
         ({}, "idempotency-key", "E-7"),
         ({}, "content-type", "application/edi-x12"),
         ({}, "content-disposition", 'attachment; filename="855_1.edi"'),
@@ -272,13 +270,13 @@ def test_no_answer_is_unknown_and_no_server_is_tried_again(consumer: Consumer) -
 
 
 def test_a_signed_document_verifies_and_a_bad_secret_stops_it(consumer: Consumer) -> None:
-    wire = post(consumer.url, signing_secret="env:NEW")
+    wire = post(consumer.url, signing_secrets=["env:OLD", "env:NEW"])
     assert isinstance(wire.send(DOCUMENT), Sent)
     wire.close()
     ((headers, body),) = consumer.arrivals
     assert verify([NEW], headers, body, int(headers["webhook-timestamp"])) == "E-7"
     for reference in ("env:KEY", "env:MISSING"):
-        wire = post(consumer.url, signing_secret=reference)
+        wire = post(consumer.url, signing_secrets=[reference])
         assert isinstance(wire.send(DOCUMENT), Refused)
         wire.close()
 
@@ -289,14 +287,20 @@ def test_a_partner_who_fetches_has_no_address_to_post_to() -> None:
     wire.close()
 
 
-def test_the_table_names_only_kinds_a_profile_can_name(consumer: Consumer) -> None:
-    assert {*POLLERS, *SENDERS} <= set(KINDS)
-    wire = open_sender("http", connection(consumer.url), resolve)
+def test_the_table_opens_every_kind_with_its_settings(consumer: Consumer) -> None:
+    assert {*POLLERS, *SENDERS} == set(SETTINGS)
+    wire = open_sender("http", {"url": consumer.url}, resolve)
     assert isinstance(wire.send(DOCUMENT), Sent)
     wire.close()
-    assert open_poller("http", connection(consumer.url), resolve) is None
+    assert open_poller("http", {}, resolve) is None
     with pytest.raises(KeyError):
-        open_sender("pigeon", connection(consumer.url), resolve)
+        open_sender("pigeon", {}, resolve)
+
+
+@pytest.mark.parametrize("half", [{"user": "gw"}, {"key": "env:KEY"}, {"bearer": "k-1"}])
+def test_http_settings_say_what_is_wrong(half: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        HttpSettings.model_validate({"url": "https://x.example.com", **half})
 
 
 def test_an_event_on_the_wire_is_cloudevents_1_0() -> None:
