@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -18,7 +17,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from gateway.cli.stop import Stop
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "inspect": "What is this file? Verdict and findings in plain words",
+}
 """Every verb and its one line in `gateway --help`, in the order people meet them."""
 
 
@@ -43,6 +44,8 @@ app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print("gateway", version("b2b-gateway"))
         raise typer.Exit
 

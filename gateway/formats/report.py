@@ -104,12 +104,18 @@ Event = Opened | SetReport | Closed | Finding
 Inspection = Iterator[Event]
 
 
+def at_file_level(worst: Verdict, event: Event) -> Verdict:
+    """The file's verdict once this event is known too: its worst interchange, and what was found outside of any."""
+    if isinstance(event, Closed) and isinstance(event.report, InterchangeReport):
+        return max(worst, event.report.verdict, key=_ORDER.index)
+    if isinstance(event, Finding):
+        return max(worst, verdict_of((event,)), key=_ORDER.index)
+    return worst
+
+
 def file_verdict(events: Iterable[Event]) -> Verdict:
-    """The verdict of a whole file: its worst interchange, and what was found outside of any."""
+    """The verdict of a whole file."""
     worst = Verdict.ACCEPT
     for event in events:
-        if isinstance(event, Closed) and isinstance(event.report, InterchangeReport):
-            worst = max(worst, event.report.verdict, key=_ORDER.index)
-        elif isinstance(event, Finding):
-            worst = max(worst, verdict_of((event,)), key=_ORDER.index)
+        worst = at_file_level(worst, event)
     return worst

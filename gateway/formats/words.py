@@ -15,8 +15,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Protocol
 
-import yaml
-
 from gateway.formats.finding import Finding
 
 LONGEST_VALUE = 60  # a sentence stays a sentence; the finding itself keeps the value whole
@@ -82,6 +80,8 @@ class Entry:
 @cache
 def catalogue() -> Mapping[str, Entry]:
     """Every entry, by code."""
+    import yaml  # only when something is wrong: a clean file is answered without it
+
     text = (files("gateway.formats") / "words.yaml").read_text("utf-8")
     menders = {
         "partner": Mender.PARTNER,
@@ -147,13 +147,33 @@ def _holes(finding: Finding, names: Names, document: str) -> Holes:
         "segment": f"“{segment}”" if segment else f"segment {tag}" if tag else "a segment",
         "element": f"“{element}”" if element else f"value {finding.element}" if finding.element else "a value",
         "loop": f"“{names.segment(start) or start}”"
-        if finding.loop and (start := finding.loop.rpartition("/")[2])
+        if finding.loop and (start := finding.loop.rpartition("/")[2]) != tag
         else None,
         "value": None if value is None else value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + "…",
-        "expected": finding.expected,
+        "expected": _note(finding.expected) if finding.expected else None,
         "position": str(finding.position) if finding.position else None,
         "where": place(finding, document) or None,
     }
+
+
+_NOTES = {
+    "P": "{all} only together",
+    "R": "at least one of {any}",
+    "E": "only one of {any}",
+    "C": "with {first} also {rest}",
+    "L": "with {first} also one of {rest}",
+}
+
+
+def _note(expected: str) -> str:
+    """What is expected; a syntax note of X12 (P0304) in words."""
+    match = re.fullmatch(r"([PRECL])((?:\d\d){2,})", expected)
+    if match is None:
+        return expected
+    numbers = [str(int(pair)) for pair in re.findall(r"\d\d", match[2])]
+    return "elements " + _NOTES[match[1]].format(
+        all=" and ".join(numbers), any=" or ".join(numbers), first=numbers[0], rest=" or ".join(numbers[1:])
+    )
 
 
 @cache

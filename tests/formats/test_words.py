@@ -62,6 +62,11 @@ def test_places_of_rows_and_xml_are_said_their_own_way() -> None:
     assert place(Finding("xml-not-well-formed", segment="/Order/Line", position=7)) == "line 7, /Order/Line"
 
 
+def test_a_syntax_note_is_said_in_words() -> None:
+    words = say(Finding("conditional-element-missing", segment="IT1", element=4, expected="P020304"), document="810")
+    assert "elements 2 and 3 and 4 only together" in words.message
+
+
 def test_a_value_too_long_for_a_sentence_is_shortened_in_it() -> None:
     words = say(Finding("element-too-long", segment="N1", position=3, element=2, value="x" * 500))
     assert len(words.what) < 150

@@ -1,0 +1,98 @@
+"""An inspection as one line of JSON, written while the file is read: a file of any size needs no memory for its report.
+
+Verdicts stand behind what they sum up, because they are known only then; to a JSON reader the order means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from json import dumps
+from json.encoder import encode_basestring_ascii as quoted
+from typing import TextIO
+
+from gateway.formats.file import Inspected
+from gateway.formats.finding import Finding
+from gateway.formats.report import (
+    Closed,
+    GroupReport,
+    InterchangeReport,
+    Opened,
+    SetReport,
+    Verdict,
+    at_file_level,
+)
+from gateway.formats.words import Names, message_and_remedy
+
+FLUSH = 500  # pieces
+
+
+def write(name: str, file: Inspected, out: TextIO) -> Verdict:
+    """Write one file's object and a line end."""
+    pieces = [f'{{"file": {quoted(name)}, "format": {quoted(file.format)}, "interchanges": [']
+    verdict = Verdict.ACCEPT
+    found: list[Finding] = []
+    interchange = group = document = ""  # what separates the next one from the one before
+    for event in file.events():
+        if isinstance(event, SetReport):
+            findings = findings_json(event.findings, file.names) if event.findings else "[]"
+            pieces.append(
+                f'{document}{{"set": {quoted(event.set)}, "control_number": {quoted(event.control_number)}, '
+                f'"verdict": "{event.verdict}", "segments": {event.segments}, "findings": {findings}}}'
+            )
+            document = ", "
+        elif isinstance(event, Opened):
+            if isinstance(event.report, InterchangeReport):
+                pieces.append(f"{interchange}{_opened_interchange(event.report)}")
+                interchange, group = ", ", ""
+            else:
+                pieces.append(f"{group}{_opened_group(event.report)}")
+                group, document = ", ", ""
+        elif isinstance(event, Closed):
+            findings = findings_json(event.report.findings, file.names)
+            pieces.append(f'], "verdict": "{event.report.verdict}", "findings": {findings}}}')
+        else:
+            found.append(event)
+        verdict = at_file_level(verdict, event)
+        if len(pieces) > FLUSH:
+            out.write("".join(pieces))
+            pieces.clear()
+    pieces.append(f'], "verdict": "{verdict}", "findings": {findings_json(found, file.names)}}}\n')
+    out.write("".join(pieces))
+    return verdict
+
+
+def _opened_interchange(report: InterchangeReport) -> str:
+    return (
+        f'{{"sender": {quoted(report.sender)}, "receiver": {quoted(report.receiver)}, '
+        f'"control_number": {quoted(report.control_number)}, "version": {quoted(report.version)}, "groups": ['
+    )
+
+
+def _opened_group(report: GroupReport) -> str:
+    return (
+        f'{{"functional_id": {quoted(report.functional_id)}, "control_number": {quoted(report.control_number)}, '
+        f'"version": {quoted(report.version)}, "documents": ['
+    )
+
+
+def findings_json(findings: Iterable[Finding], names: Names) -> str:
+    """Findings as a JSON list, with their sentences."""
+    said = []
+    for finding in findings:
+        message, remedy = message_and_remedy(finding, names)
+        said.append(
+            {
+                "code": finding.code,
+                "standard_code": finding.standard_code,
+                "severity": finding.severity.value,
+                "segment": finding.segment,
+                "position": finding.position,
+                "element": finding.element,
+                "component": finding.component,
+                "loop": finding.loop,
+                "value": finding.value,
+                "message": message,
+                "remedy": remedy,
+            }
+        )
+    return dumps(said)

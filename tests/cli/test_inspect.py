@@ -1,0 +1,158 @@
+"""`gateway inspect` as people and scripts meet it: exit codes, JSON, and faults shown where they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.cli.inspection_json import write
+from gateway.cli.inspection_text import Shown
+from gateway.formats.file import Inspected
+
+ORDER = (
+    "ISA*00*          *00*          *ZZ*ACME           *ZZ*NORTHWIND      *261120*1200*U*00401*000000001*0*T*>~\n"
+    "GS*PO*ACME*NORTHWIND*20261120*1200*1*X*004010~\n"
+    "ST*850*0001~\n"
+    "BEG*00*SA*PO-1**20261120~\n"
+    "PO1*1*5*EA*9.95**VP*A-1~\n"
+    "CTT*1~\n"
+    "SE*5*0001~\n"
+    "GE*1*1~\n"
+    "IEA*1*000000001~\n"
+)
+MESSAGE = "UNB+UNOA:1+A+B+261120:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220'DTM+137:1:102'LIN+1'UNS+S'UNT+6+1'UNZ+1+1'"
+
+
+def gateway(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", "inspect", *arguments], input=stdin, capture_output=True, check=False
+    )
+
+
+def report(data: bytes) -> dict[str, Any]:
+    out = io.StringIO()
+    write("a file", Inspected([data]), out)
+    assert out.getvalue().count("\n") == 1
+    found: dict[str, Any] = json.loads(out.getvalue())
+    return found
+
+
+def shown(data: bytes, *, full: bool = False) -> str:
+    out = io.StringIO()
+    view = Shown(out, full=full)
+    view.file("a file", Inspected([data]))
+    view.totals()
+    return out.getvalue()
+
+
+def test_json_has_the_promised_shape() -> None:
+    found = report(ORDER.replace("9.95", "nine").encode())
+    assert found.keys() == {"file", "format", "verdict", "interchanges", "findings"}
+    interchange = found["interchanges"][0]
+    assert interchange.keys() == {"sender", "receiver", "control_number", "version", "verdict", "findings", "groups"}
+    group = interchange["groups"][0]
+    assert group.keys() == {"functional_id", "control_number", "version", "verdict", "findings", "documents"}
+    document = group["documents"][0]
+    assert document.keys() == {"set", "control_number", "verdict", "segments", "findings"}
+    assert document["findings"][0].keys() == {
+        "code",
+        "standard_code",
+        "severity",
+        "segment",
+        "position",
+        "element",
+        "component",
+        "loop",
+        "value",
+        "message",
+        "remedy",
+    }
+    assert (document["set"], document["segments"], found["verdict"]) == ("850", 5, "accept-with-errors")
+
+
+def test_a_mixed_heap_gets_an_object_each_and_the_worst_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.x12").write_text(ORDER)
+    (tmp_path / "in" / "b.edi").write_text(MESSAGE)
+    (tmp_path / "in" / ".hidden").write_text("not meant")
+    done = gateway("--json", str(tmp_path / "in"))
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(found["format"], found["verdict"]) for found in objects] == [("x12", "accept"), ("edifact", "accept")]
+    assert done.returncode == 0
+
+    assert gateway(str(tmp_path / "in"), "-", stdin=b"PK\x03\x04 a zip").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (ORDER.encode(), 0),
+        (ORDER.replace("SE*5", "SE*6").encode(), 1),
+        (ORDER.replace("IEA*1*000000001", "IEA*1*000000002").encode(), 1),
+        (b"", 2),
+        (b"\x00\x01\x02\x03", 2),
+    ],
+)
+def test_exit_codes(data: bytes, code: int) -> None:
+    done = gateway("-", stdin=data)
+    assert done.returncode == code
+    assert done.stderr == b""
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    done = gateway(str(tmp_path / "nothing"))
+    assert done.returncode == 2
+    assert b"No such file" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_fault_stands_under_its_segment_with_the_element_marked() -> None:
+    lines = shown(ORDER.replace("9.95", "nine").encode()).splitlines()
+    at = next(i for i, line in enumerate(lines) if "PO1*1*5*EA*nine" in line)
+    assert lines[at + 1].index("^^^^") == lines[at].index("nine")
+    assert "says “nine”" in lines[at + 2]
+    assert "850, segment 3, PO1-04" in lines[at + 3]
+
+
+def test_loops_are_indented_and_totals_stand_at_the_end() -> None:
+    text = shown(ORDER.encode(), full=True)
+    assert "  3    PO1*1*5" in text
+    assert "  2  BEG*00*SA" in text
+    assert text.splitlines()[-1] == "1 file: 1 accept · 1 interchange with 1 × 850 · 5 segments · 0 findings"
+
+
+def test_nothing_a_partner_sends_steers_the_terminal() -> None:
+    text = shown(ORDER.replace("A-1", "\x1b[31mred\x07").encode(), full=True)
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_many_clean_documents_take_one_line() -> None:
+    sets = "".join(
+        f"ST*850*{n:04}~\nBEG*00*SA*PO-{n}**20261120~\nPO1*1*5*EA*9.95**VP*A~\nSE*4*{n:04}~\n" for n in range(100, 200)
+    )
+    head, _, rest = ORDER.partition("ST*850")
+    text = shown((head + sets + rest[rest.index("GE*") :].replace("GE*1*1", "GE*100*1")).encode())
+    assert "and 90 more without a fault" in text
+    assert len(text.splitlines()) < 25
+
+
+@given(st.binary(max_size=600))
+def test_any_bytes_get_an_answer(data: bytes) -> None:
+    assert report(data)["verdict"] in {"accept", "accept-with-errors", "reject"}
+    assert shown(data)
+
+
+@given(st.sampled_from([ORDER.encode(), MESSAGE.encode()]), st.integers(0, 400), st.binary(max_size=6))
+def test_a_damaged_document_gets_an_answer(data: bytes, at: int, damage: bytes) -> None:
+    damaged = data[:at] + damage + data[at + 2 :]
+    assert report(damaged)["verdict"] in {"accept", "accept-with-errors", "reject"}
+    assert shown(damaged, full=True)
