@@ -1,0 +1,41 @@
+"""`gateway reprocess`: the same input through today's profiles and maps, with what follows said first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.deciding import decided, number_of, show, who
+from gateway.cli.opening import opened_store
+from gateway.cli.stop import Stop
+from gateway.pipeline import again, preview
+
+app = typer.Typer(add_completion=False)
+
+LEFT = 1  # exit code: it was shown and not done
+
+
+@app.command()
+def reprocess(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A transmission, T-1, or a document, D-7.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+) -> None:
+    """Run a transmission or a document again, after its cause was mended. Shows what follows before it begins.
+
+    Exit code 0: it is on its way. 1: nothing was done. 2: it cannot be run again.
+    """
+    letter, number = number_of(name, "TD")
+    look = preview.reprocess_transmission if letter == "T" else preview.reprocess_document
+    run = again.reprocess_transmission if letter == "T" else again.reprocess_document
+    with opened_store() as store:
+        try:
+            with store.read() as view:
+                show(look(view, number))
+            if not decided("run", yes=yes):
+                raise typer.Exit(LEFT)
+            with store.begin() as tx:
+                run(tx, number, by=who())
+        except again.CannotRunAgain as error:
+            raise Stop(str(error)) from None
+    print(f"{letter}-{number} is on its way. `gateway trace {letter}-{number}` shows what comes of it.")
