@@ -148,3 +148,9 @@ def diagram() -> str:
     """The document's life as a Mermaid state diagram."""
     rows = [f"    {was.name} --> {now.name}: {outcome}" for (was, outcome), now in DOCUMENT_MOVES.items()]
     return "\n".join(["stateDiagram-v2", *rows])
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(diagram() + "\n")

@@ -104,7 +104,7 @@ def _earlier(tx: Tx, one: Interchange) -> Any:
 
 def _settled_by_person(one: Interchange) -> bool:
     """`gateway reprocess` says so on the transmission: a person looked at it and wants it used."""
-    return one.row.reason == RUN_AGAIN
+    return bool(one.row.reason == RUN_AGAIN)
 
 
 def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion) -> None:
@@ -181,7 +181,10 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
         row[0]
         for row in tx.all(select(interchange.c.id).where(interchange.c.id.in_([i.id for i in portion.interchanges])))
     }
-    fresh, again, groups, regrouped = [], [], [], []
+    fresh: list[dict[str, Any]] = []
+    again: list[dict[str, Any]] = []
+    groups: list[dict[str, Any]] = []
+    regrouped: list[dict[str, Any]] = []
     stored = {
         row[0]
         for row in tx.all(select(functional_group.c.id).where(functional_group.c.interchange_id.in_(list(known))))

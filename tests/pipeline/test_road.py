@@ -1,0 +1,191 @@
+"""The road of a document, from stored bytes to what is owed, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from pipeline_road import TEST, Road
+from x12_documents import acknowledgement, interchange, order
+
+from gateway.pipeline import again
+from gateway.pipeline.route import Fact, happen, order_key
+from gateway.store import canonical_documents, schema
+
+
+def codes(road: Road) -> list[str]:
+    return [row.code for row in road.rows(schema.work_item, status="open")]
+
+
+def test_an_order_becomes_a_fact_a_call_and_a_997(road: Road) -> None:
+    road.receive(interchange([order()]))
+    road.work()
+    (document,) = road.rows(schema.document, direction="in")
+    assert (document.status, document.kind, document.business_key) == ("done", "order", "HP-1001")
+    assert [row.type for row in road.rows(schema.event)] == ["order.received"]
+    assert {row.target for row in road.rows(schema.delivery, kind="call")} == {"erp", "crm"}
+    with road.store.read() as view:
+        made = canonical_documents.load(view, [document.id])[document.id]
+    assert made.key() == "HP-1001"
+    road.deliver()
+    (sent,) = road.files()
+    assert b"AK1*PO*1~" in sent
+    assert b"AK5*A~AK9*A*1*1*1~" in sent
+    assert codes(road) == []
+
+
+def test_of_three_orders_one_broken_two_go_on(road: Road) -> None:
+    broken = [segment for segment in order("HP-2", "0002") if not segment.startswith("BEG")]
+    broken[-1] = f"SE*{len(broken)}*0002"
+    road.receive(interchange([order("HP-1", "0001"), broken, order("HP-3", "0003")]))
+    road.work()
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["done", "invalid", "done"]
+    assert codes(road) == ["document-rejected"]
+    road.deliver()
+    (sent,) = road.files()
+    assert b"AK9*P*3*3*2~" in sent
+    assert b"AK2*850*0002~AK3*BEG*2" in sent
+
+
+def test_a_truncated_interchange_releases_nothing(road: Road) -> None:
+    whole = interchange([order("HP-1", "0001"), order("HP-2", "0002")])
+    for cut in range(110, len(whole) - 2, 97):
+        road.receive(whole[:cut], name=f"cut at {cut}")
+    road.work()
+    assert road.rows(schema.event) == []
+    assert {row.status for row in road.rows(schema.document)} <= {"discarded"}
+    assert set(codes(road)) <= {"interchange-cut-off", "file-unreadable"}
+
+
+def test_complete_interchanges_before_the_cut_are_processed(road: Road) -> None:
+    first, second = interchange([order("HP-1")], number=1), interchange([order("HP-2")], number=2)
+    road.receive(first + second[:300])
+    road.work()
+    assert [row.business_key for row in road.rows(schema.document, status="done", direction="in")] == ["HP-1"]
+    assert "interchange-cut-off" in codes(road)
+
+
+def test_the_same_bytes_again_are_answered_again_and_used_once(road: Road) -> None:
+    content = interchange([order()])
+    road.receive(content, name="first")
+    road.work()
+    road.deliver()
+    road.receive(content, name="second")
+    road.work()
+    road.deliver()
+    assert len(road.rows(schema.event, type="order.received")) == 1
+    first, second = road.files()
+    assert first == second
+
+
+def test_a_used_number_with_other_content_waits_for_a_person(road: Road) -> None:
+    road.receive(interchange([order("HP-1")]), name="first")
+    road.work()
+    held = road.receive(interchange([order("HP-2")]), name="second")
+    road.work()
+    assert codes(road) == ["control-number-reused"]
+    assert len(road.rows(schema.event, type="order.received")) == 1
+    with road.store.begin() as tx:
+        again.reprocess_transmission(tx, held.transmission_id, by="clerk")
+    road.work()
+    assert len(road.rows(schema.event, type="order.received")) == 2
+    assert codes(road) == []
+
+
+def test_the_same_order_number_with_other_content_waits_for_a_person(road: Road) -> None:
+    road.receive(interchange([order("HP-1")], number=1))
+    road.work()
+    road.receive(interchange([order("HP-1", quantity="48")], number=2), name="second")
+    road.work()
+    assert codes(road) == ["business-key-reused"]
+    (held,) = road.rows(schema.document, status="held")
+    with road.store.begin() as tx:
+        again.reprocess_document(tx, held.id, by="clerk")
+    road.work()
+    assert codes(road) == []
+    assert {row.status for row in road.rows(schema.document, direction="in")} == {"done"}
+
+
+def test_a_sender_that_is_not_allowed_is_set_aside(road: Road) -> None:
+    road.receive(interchange([order()], sender="SOMEBODY"))
+    road.work()
+    assert codes(road) == ["sender-not-allowed"]
+    assert road.rows(schema.event) == []
+    assert road.rows(schema.delivery) == []
+
+
+@pytest.mark.parametrize(("connection", "lane", "usage"), [("harbor-pine", "production", "T"), (TEST, "test", "P")])
+def test_the_wrong_lane_is_set_aside(road: Road, connection: str, lane: str, usage: str) -> None:
+    road.receive(interchange([order()], usage=usage), connection=connection, lane=lane)
+    road.work()
+    assert codes(road) == ["wrong-lane"]
+    assert road.rows(schema.delivery) == []
+
+
+def test_garbage_is_kept_and_asked_about(road: Road) -> None:
+    receipt = road.receive(b"\x00\x01 this is nothing")
+    road.work()
+    (row,) = road.rows(schema.transmission)
+    assert (row.id, row.status) == (receipt.transmission_id, "quarantined")
+    assert codes(road) == ["file-unreadable"]
+
+
+def accepted_order(road: Road) -> None:
+    road.receive(interchange([order()]))
+    road.work()
+    keys = (order_key("harbor-pine", "HP-1001"),)
+    with road.store.begin() as tx:
+        happen(tx, road.house, [Fact("order.accepted", "production", "harbor-pine", keys, {"system": "erp"})])
+    road.work()
+
+
+def test_an_accepted_order_is_answered_shipped_and_billed(road: Road) -> None:
+    accepted_order(road)
+    keys = (order_key("harbor-pine", "HP-1001"),)
+    shipped = Fact("shipment.confirmed", "production", "harbor-pine", keys, {"number": "SH-1", "scac": "RDWY"})
+    billed = Fact("invoice.issued", "production", "harbor-pine", keys, {"number": "INV-1"})
+    with road.store.begin() as tx:
+        happen(tx, road.house, [shipped, billed])
+    road.work()
+    assert codes(road) == []
+    road.deliver()
+    sent = b"".join(road.files())
+    for beginning in (b"ST*855*", b"ST*856*", b"ST*810*"):
+        assert beginning in sent
+
+
+def test_a_997_closes_what_it_answers(road: Road) -> None:
+    accepted_order(road)
+    road.deliver()
+    (answer,) = road.rows(schema.document, direction="out", set_id="855")
+    assert answer.status == "awaiting-confirmation"
+    (group,) = [row for row in road.rows(schema.functional_group) if row.functional_id == "PR"]
+    road.receive(acknowledgement("PR", group.control_number), name="997")
+    road.work()
+    (answer,) = road.rows(schema.document, direction="out", set_id="855")
+    assert answer.status == "confirmed"
+    assert codes(road) == []
+
+
+def test_a_refusal_by_997_becomes_a_work_item(road: Road) -> None:
+    accepted_order(road)
+    road.deliver()
+    (group,) = [row for row in road.rows(schema.functional_group) if row.functional_id == "PR"]
+    road.receive(acknowledgement("PR", group.control_number, accepted=False), name="997")
+    road.work()
+    assert codes(road) == ["answer-refused"]
+
+
+def test_a_997_for_nothing_of_ours_becomes_a_work_item(road: Road) -> None:
+    road.receive(acknowledgement("PR", "77120"))
+    road.work()
+    assert codes(road) == ["answer-unmatched"]
+
+
+def test_a_large_interchange_is_stored_in_portions_and_released_once(road: Road) -> None:
+    orders = [order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, 1203)]
+    road.receive(interchange(orders))
+    road.work()
+    statuses = [row.status for row in road.rows(schema.document, direction="in")]
+    assert statuses == ["done"] * 1202
+    road.deliver()
+    (sent,) = road.files()
+    assert b"AK9*A*1202*1202*1202~" in sent

@@ -1,0 +1,81 @@
+"""The road under a test's own hand: a house over a real database, stepped without processes or clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.channels.channel import Parcel
+from gateway.channels.directory import DirectoryChannel, DirectorySettings
+from gateway.pipeline.house import House
+from gateway.pipeline.receive import Arrival, Receipt, receive
+from gateway.store import schema
+from gateway.store.engine import Record, Store
+from gateway.worker.batches import Batches
+from gateway.worker.keeper import Keeper
+from gateway.worker.road import deliveries, stages
+
+ROOT = Path(__file__).parent.parent
+PRODUCTION, TEST = "harbor-pine", "harbor-pine-test"
+
+
+@dataclass
+class Road:
+    """A house and a worker that is stepped by hand."""
+
+    store: Store
+    house: House
+    sent: Path  # a folder a connection, filled by deliveries
+
+    def receive(
+        self, content: bytes, *, connection: str = PRODUCTION, lane: str = "production", name: str = ""
+    ) -> Receipt:
+        with self.store.begin() as tx:
+            count = tx.scalar(select(schema.transmission.c.id).order_by(schema.transmission.c.id.desc()).limit(1))
+            arrival = Arrival(connection, lane, name or f"arrival-{count}", content)
+            (receipt,) = receive(tx, [arrival])
+        return receipt
+
+    def work(self) -> None:
+        """Run every stage until nothing is due."""
+        keeper = Keeper(self.store, every_s=60)
+        batches = Batches(self.store, stages(self.house), "test", keeper)
+        while batches.step():
+            pass
+
+    def deliver(self, *, kinds: Sequence[str] = ("envelope",)) -> None:
+        """Send what is due of these kinds, once each."""
+        errand = deliveries(self.house)
+        with self.store.begin() as tx:
+            claimed = [row for row in errand.claim(tx, "test", 1000) if row.kind in kinds]
+        ended = [(row, errand.run(row)) for row in claimed]
+        with self.store.begin() as tx:
+            errand.record(tx, ended)
+
+    def rows(self, table: Any, **where: Any) -> list[Record]:
+        query = select(table).order_by(table.c.id)
+        for name, value in where.items():
+            query = query.where(table.c[name] == value)
+        with self.store.read() as view:
+            return list(view.all(query))
+
+    def files(self, connection: str = PRODUCTION) -> list[bytes]:
+        folder = self.sent / connection
+        return [path.read_bytes() for path in sorted(folder.iterdir())] if folder.exists() else []
+
+
+class Folder:
+    """A partner's wire that ends in a folder: the directory channel, whatever the connection is in service."""
+
+    def __init__(self, folder: Path) -> None:
+        self._channel = DirectoryChannel(DirectorySettings.model_validate({"outbox": str(folder)}))
+
+    def send(self, parcel: Parcel) -> Any:
+        return self._channel.send(parcel)
+
+    def close(self) -> None:
+        self._channel.close()
