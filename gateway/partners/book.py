@@ -1,0 +1,265 @@
+"""The book: everything we agreed on with everybody, checked, immutable, known by the hash of its content.
+
+A book is made from a folder or from stored texts; both give the same hash for the same words. Looking things up never
+reads a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.formats.x12.guide import release_of
+from gateway.mapping import Library
+from gateway.partners.agreement import Agreement
+from gateway.partners.company import Company
+from gateway.partners.connection import Connection
+from gateway.partners.faults import ProfileFaults
+from gateway.partners.judging import faults_between, head
+from gateway.partners.loading import load
+from gateway.partners.partner import Partner
+from gateway.partners.reading import Node
+from gateway.partners.system import System
+from gateway.partners.values import TradingId
+
+Pair = tuple[str, str]  # qualifier and id as they stood in an envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who speaks to whom, by an envelope alone."""
+
+    company: str | None
+    partner: str | None  # None: not known, or not allowed on this connection
+    closest: str = ""  # a sentence for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The agreement a document came under; without one, why not, and what was nearest."""
+
+    agreement: Agreement | None
+    reason: str = ""
+    closest: str = ""
+
+
+@dataclass(frozen=True)
+class Book:
+    """All companies, connections, partners, agreements and systems of one moment."""
+
+    companies: Mapping[str, Company]
+    connections: Mapping[str, Connection]
+    partners: Mapping[str, Partner]
+    agreements: Mapping[str, Agreement]
+    systems: Mapping[str, System]
+    library: Library
+    files: Mapping[str, str]
+    revision: str
+    lines: Mapping[tuple[str, str], Node] = field(repr=False)  # where each thing was written
+
+    @classmethod
+    def load(cls, folder: Path, maps: Path) -> Book:
+        """The book in two folders of files; raises ProfileFaults."""
+        return cls.from_files(texts(folder, maps))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, str]) -> Book:
+        """The book in texts named `partners/...` and `maps/...`; raises ProfileFaults with everything that is wrong."""
+        said = load(files)
+        library = Library({name: text for name, text in files.items() if name.startswith("maps/")})
+        faults = [*said.faults, *faults_between(said, library)]
+        if faults:
+            raise ProfileFaults(faults)
+        return cls(
+            MappingProxyType(said.companies),
+            MappingProxyType(said.connections),
+            MappingProxyType(said.partners),
+            MappingProxyType(said.agreements),
+            MappingProxyType(said.systems),
+            library,
+            MappingProxyType(dict(files)),
+            revision_of(files),
+            MappingProxyType(said.lines),
+        )
+
+    # -- who is who ------------------------------------------------------
+    def ids(self, agreement: Agreement) -> tuple[TradingId, TradingId]:
+        """Ours and theirs, as they stand in the envelopes of this agreement."""
+        ours = agreement.envelope.our_id or self.companies[agreement.company].ids.x12[0]
+        theirs = agreement.envelope.their_id or self.partners[agreement.partner].ids.x12[0]
+        return ours, theirs
+
+    def parties(self, connection: str, sender: Pair, receiver: Pair, lane: str) -> Parties:
+        """Who sent an interchange to which of our companies; a partner counts only on a connection of theirs."""
+        company = self._company_of(receiver)
+        partner = self._partner_of(sender)
+        if partner is None:
+            return Parties(company, None, self._closest(sender))
+        on = [a for a in self._by_partner[partner] if a.connection == connection and a.lane == lane]
+        if not on:
+            theirs = sorted({a.connection for a in self._by_partner[partner] if a.lane == lane})
+            said = f"on {' and '.join(theirs)}" if theirs else f"in no connection of the {lane} lane"
+            return Parties(company, None, f"{sender[1].strip()} is {partner}, known {said}.")
+        return Parties(company, partner)
+
+    def find(
+        self,
+        *,
+        sender: Pair,
+        receiver: Pair,
+        functional_id: str,
+        release: str,
+        set_id: str,
+        lane: str,
+        connection: str,
+    ) -> Match:
+        """The agreement a received document falls under. Without a set id the group's functional id decides."""
+        partner = self._partner_of(sender)
+        if partner is None:
+            return Match(None, "unknown sender", self._closest(sender))
+        company = self._company_of(receiver)
+        if company is None:
+            known = ", ".join(str(i) for c in self.companies.values() for i in c.ids.x12)
+            return Match(None, "unknown receiver", f"{':'.join(receiver)} is none of our ids ({known}).")
+        mine = [a for a in self._by_partner[partner] if a.direction == "in" and a.document.standard == "x12"]
+        # Each rule leaves fewer agreements; the first that leaves none is the reason, and what it dropped the closest.
+        rules = (
+            ("company", lambda a: a.company == company, f"it is addressed to {company}"),
+            (
+                "document",
+                lambda a: a.document.set_id == set_id if set_id else a.functional_id == functional_id,
+                f"they sent {set_id or functional_id}",
+            ),
+            ("lane", lambda a: a.lane == lane, f"it came in the {lane} lane"),
+            ("connection", lambda a: a.connection == connection, f"it came on {connection}"),
+            (
+                "sender id",
+                lambda a: a.envelope.their_id in (None, _pair(sender)) and a.envelope.our_id in (None, _pair(receiver)),
+                f"it says {':'.join(sender)} to {':'.join(receiver)}",
+            ),
+            (
+                "release",
+                lambda a: a.document.release == release_of(release),
+                f"it is written in {release or 'no release'}",
+            ),
+        )
+        for what, holds, said in rules:
+            kept = [a for a in mine if holds(a)]
+            if not kept:
+                return Match(None, f"{what} differs", _nearest_agreement(mine, what, said))
+            mine = kept
+        return Match(mine[0])
+
+    def by_file(self, connection: str, filename: str) -> Agreement | None:
+        """The agreement for a file without an envelope (CSV, XML, JSON), by the connection it came on and its name."""
+        for agreement in self._by_connection[connection]:
+            if agreement.direction == "in" and agreement.files and fnmatchcase(filename, agreement.files):
+                return agreement
+        return None
+
+    def sending(self, partner: str, document: str, lane: str, company: str | None = None) -> Agreement | None:
+        """The agreement under which this partner takes a document: a canonical kind (`shipment`) or a set (`856`)."""
+        for agreement in self._by_partner.get(partner, ()):
+            meant = agreement.direction == "out" and agreement.lane == lane and company in (None, agreement.company)
+            if meant and document in (agreement.document.set_id, self.kind(agreement)):
+                return agreement
+        return None
+
+    def kind(self, agreement: Agreement) -> str | None:
+        """The canonical kind its map reads or writes."""
+        return self._kinds.get(agreement.map) if agreement.map else None
+
+    def map_name(self, agreement: str) -> str | None:
+        """The map of an agreement, if there are both."""
+        found = self.agreements.get(agreement)
+        return found.map if found else None
+
+    def destinations(self, partner: str, kind: str, lane: str) -> Sequence[System]:
+        """The systems that learn of what this partner sends of a canonical kind."""
+        names = [
+            name
+            for agreement in self._by_partner.get(partner, ())
+            if agreement.direction == "in" and agreement.lane == lane and self.kind(agreement) == kind
+            for name in agreement.destinations
+        ]
+        return [self.systems[name] for name in dict.fromkeys(names)]
+
+    def subscriptions(self, event_type: str, lane: str) -> Sequence[Connection]:
+        """The webhooks that want to be told of an event."""
+        return [connection for connection in self.connections.values() if connection.wants(event_type, lane)]
+
+    # -- indexes, made on first use --------------------------------------
+    @cached_property
+    def _by_partner(self) -> Mapping[str, Sequence[Agreement]]:
+        index: dict[str, list[Agreement]] = {name: [] for name in self.partners}
+        for agreement in self.agreements.values():
+            index[agreement.partner].append(agreement)
+        return index
+
+    @cached_property
+    def _by_connection(self) -> Mapping[str, Sequence[Agreement]]:
+        index: defaultdict[str, list[Agreement]] = defaultdict(list)
+        for agreement in self.agreements.values():
+            index[agreement.connection].append(agreement)
+        return index
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, str | None]:
+        maps = {agreement.map for agreement in self.agreements.values() if agreement.map}
+        return {name: head(name, self.library.files)[1] for name in maps}
+
+    @cached_property
+    def _owners(self) -> Mapping[TradingId, str]:
+        return {trading_id: name for name, p in self.partners.items() for trading_id in p.ids.x12}
+
+    def _partner_of(self, sender: Pair) -> str | None:
+        return self._owners.get(_pair(sender))
+
+    def _company_of(self, receiver: Pair) -> str | None:
+        return next((name for name, c in self.companies.items() if _pair(receiver) in c.ids.x12), None)
+
+    def _closest(self, sender: Pair) -> str:
+        """A sender nobody knows, and the one it was probably meant to be."""
+        them = _pair(sender)
+        for known, name in self._owners.items():
+            if known.id == them.id:
+                return f"Closest partner is {name}; the qualifier differs: {them} came, {known} is agreed."
+        ids = {known.id: known for known in self._owners}
+        close = difflib.get_close_matches(them.id, ids, n=1, cutoff=0.6)
+        if close:
+            known = ids[close[0]]
+            return f"Closest partner is {self._owners[known]}; the id differs: {them} came, {known} is agreed."
+        return "No partner has an id like it."
+
+
+def _pair(pair: Pair) -> TradingId:
+    return TradingId(pair[0].strip(), pair[1].strip())
+
+
+def _nearest_agreement(dropped: Sequence[Agreement], what: str, said: str) -> str:
+    if not dropped:
+        return "This partner has no agreement to send us anything."
+    return f"Closest agreement is {dropped[0].name}; the {what} differs: {said}."
+
+
+def texts(folder: Path, maps: Path) -> dict[str, str]:
+    """Every YAML file of the two folders, named as a book names them."""
+    found = {}
+    for root, name in ((folder, "partners"), (maps, "maps")):
+        for path in sorted((*root.rglob("*.yaml"), *root.rglob("*.yml"))):
+            found[f"{name}/{path.relative_to(root).as_posix()}"] = path.read_text(encoding="utf-8")
+    return found
+
+
+def revision_of(files: Mapping[str, str]) -> str:
+    """The hash of a book: of the names and hashes of its files, so that the same words always have the same name."""
+    manifest = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,155 @@
+"""What must hold between the files: everything named exists, lanes never mix, every document finds one agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gateway.formats.x12.guide import packaged
+from gateway.mapping import Library, MapFaults
+from gateway.mapping.source import assemble
+from gateway.partners.agreement import Agreement
+from gateway.partners.faults import Fault, nearest
+from gateway.partners.loading import Loaded
+from gateway.partners.reading import Node
+from gateway.partners.values import DocumentName, TradingId
+
+
+def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
+    """Every fault that one file alone does not show."""
+    yield from _shared_ids(said)
+    for agreement in said.agreements.values():
+        lines = said.lines["agreement", agreement.name]
+        yield from _named_things(said, agreement, lines)
+        yield from _document(agreement, lines, library)
+    yield from _collisions(said)
+
+
+def _shared_ids(said: Loaded) -> Iterator[Fault]:
+    """One id, one owner: otherwise nobody could tell whose document it is."""
+    owners: dict[TradingId, str] = {}
+    for what, everybody in (("company", said.companies), ("partner", said.partners)):
+        for name, party in everybody.items():
+            for n, trading_id in enumerate(party.ids.x12):
+                first = owners.setdefault(trading_id, name)
+                if first != name:
+                    place = said.lines[what, name].at(("ids", "x12", n))
+                    yield place.fault(
+                        f"`{trading_id}` already belongs to {first}", "an id has one owner; correct one of them"
+                    )
+
+
+def _named_things(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
+    company = said.companies.get(agreement.company)
+    if company is None:
+        yield lines.at(("our",)).fault(
+            f"there is no company `{agreement.company}`", nearest(agreement.company, said.companies)
+        )
+    connection = said.connections.get(agreement.connection)
+    in_lane = {name for name, c in said.connections.items() if c.lane == agreement.lane}
+    if connection is None:
+        yield lines.at(("connection",)).fault(
+            f"there is no connection `{agreement.connection}`", nearest(agreement.connection, in_lane)
+        )
+    elif connection.lane != agreement.lane:
+        yield lines.at(("connection",)).fault(
+            f"a {agreement.lane} agreement on a {connection.lane} connection",
+            f"test and production never share a wire: {nearest(agreement.connection, in_lane)}",
+        )
+    if agreement.direction == "in":
+        yield from _destinations(said, agreement, lines)
+    yield from _own_ids(said, agreement, lines)
+
+
+def _destinations(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
+    in_lane = {name for name, s in said.systems.items() if s.lane == agreement.lane}
+    for n, name in enumerate(agreement.destinations):
+        place = lines.at(("destinations", n))
+        system = said.systems.get(name)
+        if system is None:
+            yield place.fault(f"there is no system `{name}`", nearest(name, in_lane))
+        elif system.lane != agreement.lane:
+            yield place.fault(
+                f"a {agreement.lane} agreement would reach `{name}`, a {system.lane} system",
+                f"the {agreement.lane} lane has {', '.join(sorted(in_lane)) or 'none yet; write `destinations: []`'}",
+            )
+
+
+def _own_ids(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
+    """An X12 document needs an id on both sides; the one an envelope names must be one of them."""
+    if agreement.document.standard != "x12":
+        return
+    sides = (
+        ("our_id", agreement.envelope.our_id, said.companies.get(agreement.company), "company", agreement.company),
+        ("their_id", agreement.envelope.their_id, said.partners.get(agreement.partner), "partner", agreement.partner),
+    )
+    for key, chosen, party, what, name in sides:
+        if party is None:
+            continue
+        if not party.ids.x12:
+            place = said.lines[what, name].at(("ids",))
+            yield place.fault(f"{name} has no X12 id", 'write e.g. `ids: {x12: ["ZZ:THEIRNAME"]}`')
+        elif chosen is not None and chosen not in party.ids.x12:
+            known = [str(trading_id) for trading_id in party.ids.x12]
+            yield lines.at(("envelope", key)).fault(f"`{chosen}` is no id of {name}", nearest(str(chosen), known))
+
+
+def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
+    name = agreement.document
+    place = lines.at(("receive" if agreement.receive else "send",))
+    if name.standard == "x12":
+        guides = packaged()
+        if name.release not in guides.releases():
+            yield place.fault(f"there is no guide for release {name.release}", nearest(name.release, guides.releases()))
+        elif name.set_id not in guides.sets(name.release):
+            sets = guides.sets(name.release)
+            yield place.fault(f"there is no guide for {name}", f"release {name.release} has {', '.join(sets)}")
+    elif agreement.direction == "in" and not agreement.files:
+        yield place.fault(
+            f"a {name.standard} document has no envelope that says what it is",
+            "say which files are meant, e.g. `files: ship*.csv`",
+        )
+    if agreement.map is None:
+        return
+    if f"{agreement.map}.yaml" not in library.files:
+        known = library.names()
+        yield lines.at(("map",)).fault(f"there is no map `{agreement.map}`", nearest(agreement.map, known))
+        return
+    document, _ = head(agreement.map, library.files)
+    if document not in (None, str(name), name.standard):
+        yield lines.at(("map",)).fault(
+            f"map `{agreement.map}` is for {document}, the agreement for {name}", "name a map for this document"
+        )
+
+
+def head(name: str, files: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Document and canonical kind of a map, without compiling it; a map that cannot be read has neither."""
+    try:
+        words = assemble(name, files).words
+    except MapFaults:
+        return None, None
+    return tuple(words[key].value if key in words else None for key in ("document", "canonical"))  # type: ignore[return-value]
+
+
+Way = tuple[str, str, str, str, DocumentName, str | None, TradingId | None]
+
+
+def _collisions(said: Loaded) -> Iterator[Fault]:
+    """Two agreements that would answer to the same document."""
+    first: dict[Way, str] = {}
+    for name, agreement in said.agreements.items():
+        way: Way = (
+            agreement.partner,
+            agreement.company,
+            agreement.lane,
+            agreement.connection if agreement.direction == "in" else "out",
+            agreement.document,
+            agreement.files,
+            agreement.envelope.their_id,
+        )
+        other = first.setdefault(way, name)
+        if other != name:
+            place = said.lines["agreement", name].place
+            yield place.fault(
+                f"`{name}` and `{other}` are about the same document",
+                "they differ in nothing a document could be told apart by; take one away",
+            )

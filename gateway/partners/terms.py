@@ -1,0 +1,149 @@
+"""The terms of an agreement. Every one may be said by a layer: standard preset, company, industry, partner, agreement.
+
+No field here has a default of its own: presets/standard.yaml says all of them, so that each line in force was written
+in a file a person can be shown. A new field stands here and there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from gateway.formats.finding import Severity
+from gateway.formats.x12 import separators as x12
+from gateway.formats.x12.tolerance import RELAXATIONS, Preset, Tolerance
+from gateway.partners.faults import nearest
+from gateway.partners.values import Duration, TimeOfDay, TradingId, Written, wrong
+
+OnDuplicate = Literal["hold", "warn", "answer-again", "replace", "ignore"]
+Separator = Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^[^A-Za-z0-9\s]$")]
+
+
+class Acknowledge(Written):
+    """What we answer to what they send."""
+
+    with_: Literal["997", "999", "none"] = Field(alias="with", description="The functional acknowledgement they get.")
+    within: Duration = Field(description="How soon they must have it; later is a work item.")
+    detail: Literal["all", "errors", "none"] = Field(
+        description="Name every set in it, only those with errors, or give the group's result alone."
+    )
+    ta1: Literal["asked", "always", "never"] = Field(
+        description="Answer the interchange too: when ISA14 asks, always, or never."
+    )
+
+
+class Duplicates(Written):
+    """What to do when something comes a second time.
+
+    `hold` asks a person, `warn` goes on and says so, `answer-again` sends the first answer again and does nothing else,
+    `replace` lets the later one take the place of the earlier, `ignore` goes on.
+    """
+
+    transport: OnDuplicate = Field(description="The same delivery: same Message-ID, same Idempotency-Key, same file.")
+    control_number: OnDuplicate = Field(description="The same interchange number from the same sender.")
+    content: OnDuplicate = Field(description="The same content under another number.")
+    business_key: OnDuplicate = Field(description="The same order, shipment or invoice number.")
+    window: Duration = Field(description="How far back a number counts as the same; partners reuse them.")
+
+
+class Tolerate(Written):
+    """How strictly a document is judged."""
+
+    preset: Literal["strict", "standard", "lenient"] = Field(description="The rules to start from.")
+    but: dict[str, Literal["warning", "error", "rejects"]] = Field(
+        description="Deviations that weigh differently here (docs/profiles.md lists their names).",
+        examples=["{segment-count: warning}"],
+    )
+
+    @field_validator("but")
+    @classmethod
+    def _known(cls, but: dict[str, str]) -> dict[str, str]:
+        for name in but:
+            if name not in RELAXATIONS:
+                raise wrong(f"no deviation is called `{name}`", nearest(name, RELAXATIONS))
+        return but
+
+
+class Separators(Written):
+    """The characters of the X12 we write."""
+
+    element: Separator = Field(description="Between elements.")
+    component: Separator = Field(description="Between components (ISA16).")
+    repetition: Separator = Field(description="Between repetitions, from release 00402 on (ISA11).")
+    segment: Separator = Field(description="After each segment.")
+    newline: bool = Field(description="A line break after each segment, for people who read it.")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Separators:
+        used = [self.element, self.component, self.repetition, self.segment]
+        if len(set(used)) < len(used):
+            raise wrong("two separators are the same character", "give each its own, e.g. * > ^ ~")
+        return self
+
+
+class Envelope(Written):
+    """How documents are put together before they are sent."""
+
+    window: Duration = Field(description="Collect documents for this long; 0s sends each at once.")
+    max_documents: int = Field(ge=1, le=10_000, description="Send as soon as so many are collected.")
+    cutoff: TimeOfDay | None = Field(
+        description="Send whatever is collected at this time of our day, each working day."
+    )
+    characters: Separators = Field(alias="separators", description="The characters of the X12 we write.")
+    ask_ta1: bool = Field(description="Ask them to answer the interchange too (ISA14).")
+    our_id: TradingId | None = Field(description="Which of our ids to use; without it the first.")
+    their_id: TradingId | None = Field(
+        description="Which of their ids to use and accept; without it the first, and any."
+    )
+    our_group_id: str | None = Field(description="Our code in GS02/GS03; without it the id.")
+    their_group_id: str | None = Field(description="Their code in GS02/GS03; without it the id.")
+
+    @property
+    def separators(self) -> x12.Separators:
+        """The characters as the writer takes them."""
+        say = self.characters
+        return x12.Separators(say.element, say.repetition, say.component, say.segment, "\n" if say.newline else "")
+
+
+class Confirm(Written):
+    """What we expect back for what we send."""
+
+    with_: Literal["997", "999"] = Field(alias="with", description="The acknowledgement they owe us.")
+    within: Duration = Field(description="When it is late; a work item then asks what to do.")
+
+
+class Deadlines(Written):
+    """What we owe them after what they sent, and how soon."""
+
+    order_response: Duration | None = Field(description="The order response, counted from the order.")
+    ship_notice: Duration | None = Field(description="The ship notice, counted from the shipment.")
+    invoice: Duration | None = Field(description="The invoice, counted from the shipment.")
+
+
+class Terms(Written):
+    """Everything two parties agree on about one document."""
+
+    acknowledge: Acknowledge = Field(description="What we answer to what they send.")
+    duplicates: Duplicates = Field(description="What to do when something comes a second time.")
+    destinations: tuple[str, ...] = Field(
+        description="Our systems of the same lane: one that can submit must take it, the others are told.",
+        examples=["[erp, crm]"],
+    )
+    deadlines: Deadlines = Field(description="What we owe them after what they sent, and how soon.")
+    tolerate: Tolerate = Field(description="How strictly a document is judged.")
+    envelope: Envelope = Field(description="How documents are put together before they are sent.")
+    confirm: Confirm | None = Field(description="What we expect back for what we send, or `none`.")
+    resend: Literal["same-bytes", "new-number"] = Field(
+        description="What a resend offers first: the same bytes again, or the same document under a new number."
+    )
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """`tolerate` as the formats judge by it."""
+        overrides = {name: Severity(weight) for name, weight in self.tolerate.but.items()}
+        return Tolerance(Preset(self.tolerate.preset), overrides)
+
+
+RECEIVING = frozenset({"acknowledge", "duplicates", "destinations", "deadlines"})
+SENDING = frozenset({"envelope", "confirm", "resend"})
