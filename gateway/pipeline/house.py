@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.channels.channel import Sends
+from gateway.channels import table
+from gateway.channels.channel import Resolve, Sends
+from gateway.partners import secrets
 from gateway.partners.book import Book
+from gateway.partners.secrets import SecretMissing
+from gateway.pipeline import publishing
 from gateway.store.engine import Store
-from gateway.systems.connector import Connector
+from gateway.store.targets import Limits
+from gateway.systems import description
+from gateway.systems.connector import Command, Connector, Operation, Retry
+from gateway.systems.declarative import DeclarativeConnector
+from gateway.systems.exchange import BadAddress
+
+LOOK_S = 0.5
+"""How old the answer to "which book is active?" may be: one indexed read a process in this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +32,117 @@ class House:
     book: Callable[[], Book]
     systems: Callable[[], Mapping[str, Connector]]  # by name
     sender: Callable[[str], Sends]  # connection name -> its open channel
+
+
+@dataclass(slots=True)
+class _Furnished:
+    """A book and what is open because of it."""
+
+    book: Book
+    systems: dict[str, DeclarativeConnector] = field(default_factory=dict)
+    senders: dict[str, Sends] = field(default_factory=dict)
+
+    def close(self) -> None:
+        for system in self.systems.values():
+            system.close()
+        for sender in self.senders.values():
+            sender.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CannotOpen:
+    """A system whose settings are not complete on this machine: everything owed to it waits."""
+
+    name: str
+    lane: str
+    supports: frozenset[Operation]
+    why: str
+
+    def apply(self, command: Command) -> Retry:
+        return Retry(self.why, progress=command.progress)
+
+    def find(self, command: Command) -> Retry:
+        return Retry(self.why, progress=command.progress)
+
+    def changes(self, cursor: str | None) -> Retry:
+        return Retry(self.why)
+
+
+class Furniture:
+    """The active book, its connectors and open channels: made when first asked for, made anew when the book changes.
+
+    What belonged to an older book is closed only at the end, because a call over it may be under way.
+    """
+
+    def __init__(self, store: Store, resolve: Resolve = secrets.resolve) -> None:
+        self._store = store
+        self._resolve = resolve
+        self._lock = threading.Lock()
+        self._now: _Furnished | None = None
+        self._before: list[_Furnished] = []
+        self._looked_at = -LOOK_S
+
+    def house(self) -> House:
+        return House(self._store, self.book, self.systems, self.sender)
+
+    def book(self) -> Book:
+        """The active book. Raises NotPublished before the first `gateway apply`."""
+        return self._current().book
+
+    def systems(self) -> Mapping[str, Connector]:
+        """A connector for every system; one that cannot be opened is tried anew each time it is asked for."""
+        now = self._current()
+        with self._lock:
+            return {name: now.systems.get(name) or self._open(now, name) for name in now.book.systems}
+
+    def _open(self, now: _Furnished, name: str) -> Connector:
+        said = now.book.systems[name]
+        system = description.load(said.file, said.text)
+        try:
+            made = now.systems[name] = DeclarativeConnector(system, self._resolve)
+        except (SecretMissing, BadAddress) as error:
+            return CannotOpen(name, said.lane, frozenset(system.operations), f"{name}: {error}")
+        return made
+
+    def sender(self, connection: str) -> Sends:
+        """The open channel of a connection. Raises KeyError where there is none, or nothing is sent on its kind."""
+        now = self._current()
+        with self._lock:
+            found = now.senders.get(connection)
+            if found is None:
+                said = now.book.connections[connection]
+                found = now.senders[connection] = table.open_sender(said.kind, said.settings, self._resolve)
+            return found
+
+    def limits(self, target: str) -> Limits:
+        """What a system bears; a connection gets the usual."""
+        system = self.systems().get(target)
+        if not isinstance(system, DeclarativeConnector):
+            return Limits()
+        said = system.system.limits
+        if said.rate is None:
+            return Limits(concurrency=said.concurrency)
+        per_second = said.rate.count / said.rate.per.total_seconds()
+        return Limits(concurrency=said.concurrency, per_second=per_second, burst=max(1, min(said.rate.count, 10)))
+
+    def close(self) -> None:
+        with self._lock:
+            for one in [*self._before, *([self._now] if self._now else [])]:
+                one.close()
+            self._before, self._now = [], None
+
+    def _current(self) -> _Furnished:
+        with self._lock:
+            if self._now is not None and time.monotonic() - self._looked_at < LOOK_S:
+                return self._now
+            with self._store.read() as view:
+                wanted = publishing.active_hash(view)
+                if wanted is None:
+                    raise publishing.NotPublished("no profiles are published yet; `gateway apply` does it")
+                if self._now is None or self._now.book.revision != wanted:
+                    if self._now is not None:
+                        self._before.append(self._now)
+                    self._now = _Furnished(Book.from_files(publishing.files_of(view, wanted)))
+            self._looked_at = time.monotonic()
+            assert self._now is not None
+            return self._now

@@ -1,0 +1,69 @@
+"""Profiles and maps as published: immutable texts by hash, and which book of them is active from when.
+
+A file's text is stored once, whatever books it stands in; a book is a manifest of names and hashes under the book's own
+hash. So every document's `profile_revision` can be opened again, and two nodes with one hash have the same book.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import select
+
+from gateway.partners.book import Book
+from gateway.store.engine import Tx, View
+from gateway.store.schema import active_revision, revision
+
+BOOK, FILE = "book", "file"  # values of the column `kind`
+
+
+class NotPublished(LookupError):
+    """There is no book under this hash, or none is active yet."""
+
+
+def publish(tx: Tx, book: Book, *, by: str) -> bool:
+    """Store a book and make it the active one from now on; False if it already was."""
+    if active_hash(tx) == book.revision:
+        return False
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in book.files.items()}
+    wanted = {book.revision: (BOOK, BOOK, json.dumps(hashes, sort_keys=True))}
+    wanted |= {hashes[name]: (FILE, name, text) for name, text in book.files.items()}
+    known = {row.hash for row in tx.by_ids(revision, sorted(wanted), column="hash")}
+    tx.insert(
+        revision,
+        [
+            {"hash": name, "kind": kind, "name": file, "body": body, "published_at": tx.now, "published_by": by}
+            for name, (kind, file, body) in wanted.items()
+            if name not in known
+        ],
+    )
+    tx.insert(active_revision, [{"kind": BOOK, "name": BOOK, "active_from": tx.now, "hash": book.revision}])
+    return True
+
+
+def active_hash(view: View, at: int | None = None) -> str | None:
+    """The hash of the book that is active now, or was at an instant; None before the first one."""
+    wanted = (
+        select(active_revision.c.hash)
+        .where(
+            active_revision.c.kind == BOOK,
+            active_revision.c.name == BOOK,
+            active_revision.c.active_from <= (view.now if at is None else at),
+        )
+        .order_by(active_revision.c.active_from.desc())
+        .limit(1)
+    )
+    found: str | None = view.scalar(wanted)
+    return found
+
+
+def files_of(view: View, book_hash: str) -> Mapping[str, str]:
+    """The texts of a published book by name. Raises NotPublished."""
+    manifest = view.scalar(select(revision.c.body).where(revision.c.hash == book_hash, revision.c.kind == BOOK))
+    if manifest is None:
+        raise NotPublished(f"no book is published as {book_hash}")
+    hashes: dict[str, str] = json.loads(manifest)
+    texts = {row.hash: row.body for row in view.by_ids(revision, sorted(set(hashes.values())), column="hash")}
+    return {name: texts[file_hash] for name, file_hash in hashes.items()}
