@@ -1,7 +1,9 @@
-"""Who may do what: API keys with scopes, one lane and, for a partner, one partner."""
+"""Who may do what: keys for machines, scopes, lanes. Pure decisions; the rows are the store's."""
 
 from __future__ import annotations
 
-from gateway.access.keys import Key, NotAllowed, Scope, hash_of, new_token, require
+from gateway.access.decision import Decision, authorize
+from gateway.access.keys import ApiKey, IssuedKey, hash_of, issue
+from gateway.access.scopes import SCOPES, Scope, parse_scopes
 
-__all__ = ["Key", "NotAllowed", "Scope", "hash_of", "new_token", "require"]
+__all__ = ["SCOPES", "ApiKey", "Decision", "IssuedKey", "Scope", "authorize", "hash_of", "issue", "parse_scopes"]

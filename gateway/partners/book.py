@@ -24,10 +24,11 @@ from gateway.partners.company import Company
 from gateway.partners.connection import Connection
 from gateway.partners.faults import ProfileFaults
 from gateway.partners.judging import faults_between, head
-from gateway.partners.loading import load
+from gateway.partners.loading import load, standard_terms
 from gateway.partners.partner import Partner
 from gateway.partners.reading import Node
 from gateway.partners.system import System
+from gateway.partners.terms import Duplicates
 from gateway.partners.values import TradingId
 
 Pair = tuple[str, str]  # qualifier and id as they stood in an envelope
@@ -195,6 +196,16 @@ class Book:
     def subscriptions(self, event_type: str, lane: str) -> Sequence[Connection]:
         """The webhooks that want to be told of an event."""
         return [connection for connection in self.connections.values() if connection.wants(event_type, lane)]
+
+    def acknowledging(self, partner: str | None, lane: str) -> Agreement | None:
+        """The agreement whose terms answer this partner's interchanges: TA1 is theirs, not one document's."""
+        mine = [a for a in self._by_partner.get(partner or "", ()) if a.lane == lane]
+        return next((a for a in mine if a.direction == "in"), mine[0] if mine else None)
+
+    def duplicates(self, partner: str | None, lane: str) -> Duplicates:
+        """What to do with an interchange of theirs that came before; judging.py keeps agreements of one mind."""
+        agreement = self.acknowledging(partner, lane)
+        return agreement.duplicates if agreement else standard_terms().duplicates
 
     # -- indexes, made on first use --------------------------------------
     @cached_property

@@ -22,6 +22,36 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
         yield from _named_things(said, agreement, lines)
         yield from _document(agreement, lines, library)
     yield from _collisions(said)
+    yield from _of_one_mind(said)
+
+
+# TA1 and the interchange number belong to (company, partner, lane): an interchange carries many documents.
+OF_THE_INTERCHANGE = (
+    ("acknowledge", "ta1"),
+    ("duplicates", "transport"),
+    ("duplicates", "control_number"),
+    ("duplicates", "window"),
+)
+
+
+def _of_one_mind(said: Loaded) -> Iterator[Fault]:
+    first: dict[tuple[str, str, str, str, str], tuple[str, object]] = {}
+    for name, agreement in said.agreements.items():
+        if agreement.direction == "out":
+            continue
+        for group, term in OF_THE_INTERCHANGE:
+            key = (agreement.partner, agreement.company, agreement.lane, group, term)
+            value = getattr(getattr(agreement, group), term)
+            other, theirs = first.setdefault(key, (name, value))
+            if theirs != value:
+                yield (
+                    said.lines["agreement", name]
+                    .at((group, term))
+                    .fault(
+                        f"`{group}: {term}` differs from {other}, and an interchange can carry both",
+                        "say it once, under the partner's `terms:`",
+                    )
+                )
 
 
 def _shared_ids(said: Loaded) -> Iterator[Fault]:

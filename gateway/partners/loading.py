@@ -38,6 +38,12 @@ def standard() -> Node:
     return read(PRESET, text, "standard")
 
 
+@cache
+def standard_terms() -> Terms:
+    """The standard terms, of a partner with whom nothing is agreed yet."""
+    return Terms.model_validate(standard().plain())
+
+
 @dataclass(slots=True)
 class Loaded:
     """Everything the files say, and the lines each thing was made from."""
