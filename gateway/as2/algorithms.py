@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
 
@@ -128,11 +128,6 @@ def identifier(oid_: bytes, *parameters: bytes) -> bytes:
 
 
 NO_PARAMETERS = tlv(NULL)
-
-
-class Hasher(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
 
 
 def hashed(chunks: Iterable[bytes], hashers: list[Callable[[bytes], None]]) -> Iterator[bytes]:

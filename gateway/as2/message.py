@@ -11,8 +11,7 @@ from .disposition import Malformed
 from .mime import ContentType, Headers, decoded_words, file_name, parse_parameters, printable
 from .partnership import CompressionDone, Done, EncryptionDone, SignatureDone
 
-NAME_SIZE = 128  # RFC 4130 6.2
-_AS2_NAME = re.compile(r"[ -~]{1,128}\Z")
+_AS2_NAME = re.compile(r"[ -~]{1,128}\Z")  # RFC 4130 6.2
 _MESSAGE_ID = re.compile(r"[!-~]{1,998}\Z")
 
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
-from .algorithms import CIPHERS, DIGESTS, KEY_TRANSPORTS, MODERN_CIPHERS, MODERN_DIGESTS, SIGNATURES
+from .algorithms import (
+    CIPHERS,
+    DIGESTS,
+    KEY_TRANSPORTS,
+    MADE_KEY_TRANSPORTS,
+    MODERN_CIPHERS,
+    MODERN_DIGESTS,
+    SIGNATURES,
+)
 from .disposition import InsufficientMessageSecurity
 from .identity import Certificate, OurIdentity, OwnCertificate, TheirIdentity
 
@@ -129,8 +137,8 @@ class Sends:
                 raise ValueError(f"digest {name!r} is not one we make: {', '.join(sorted(MODERN_DIGESTS))}")
         if self.cipher is not None and self.cipher not in MODERN_CIPHERS:
             raise ValueError(f"cipher {self.cipher!r} is not one we make: {', '.join(sorted(MODERN_CIPHERS))}")
-        if self.key_transport not in KEY_TRANSPORTS or self.signature not in SIGNATURES:
-            raise ValueError(f"unknown key transport {self.key_transport!r} or signature {self.signature!r}")
+        if self.key_transport not in MADE_KEY_TRANSPORTS or self.signature not in SIGNATURES:
+            raise ValueError(f"not made here: key transport {self.key_transport!r} or signature {self.signature!r}")
 
 
 @dataclass(frozen=True, slots=True)

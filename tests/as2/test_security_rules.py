@@ -68,12 +68,21 @@ def contents(data: bytes) -> signed.Content:
 
 
 def test_1_a_certificate_in_the_message_is_no_signer(pair: Pair) -> None:
-    """Red when `_signer_infos`' certificates were used, or `known` in signed.verify dropped its `is_named_by`."""
+    """Red when signed.verify took the key from the certificates inside of the signature."""
     stranger = Pair(Side("us"), pair.peer)  # same name, own key, certificate included in the signature
     message = stranger.message(sends=SIGNED_ONLY)
     received, _ = pair.arrival(message.headers, message.body(), ANY_ENCRYPTION)
     assert modifier(received.failure) == "authentication-failed"
     assert received.message is None
+
+
+def test_1_a_signer_with_the_name_of_somebody_else(pair: Pair) -> None:
+    """Red when `is_named_by` is taken out of signed.verify: the key alone does not say who signed."""
+    genuine = signed.sign(contents(EDI).digest(DIGESTS["sha256"]), pair.us.rsa, DIGESTS["sha256"], "rsa-pkcs1v15", NOW)
+    renamed = genuine.replace(pair.us.rsa.issuer_and_serial, pair.us.rsa.issuer_and_serial[:-1] + b"\x63", 2)
+    assert renamed != genuine
+    with pytest.raises(AuthenticationFailed, match="none of those configured"):
+        signed.verify(renamed, contents(EDI), [pair.us.rsa], NOW, attributes_required=True)
 
 
 def test_1_issuer_and_serial_of_ours_with_another_key(pair: Pair) -> None:
@@ -110,7 +119,7 @@ def test_1_the_same_for_receipts(pair: Pair) -> None:
     """Red when mdn.judge ignores `signature_fault`."""
     message, receipt = a_receipt(pair, signer=new_certificate("The Peer"))
     assert isinstance(receipt.signature_fault, AuthenticationFailed)
-    assert not judge(receipt, sent(message)).acknowledged
+    assert not judge(receipt, sent(message, signed_receipt=False)).acknowledged, "not even where it need not be signed"
 
 
 # --- 2 ------------------------------------------------------------------------------------------------------------
@@ -603,11 +612,11 @@ def test_10_the_certificate_of_another_partner_signs_nothing_here(pair: Pair) ->
 
 
 def test_10_an_asynchronous_receipt_must_say_who_it_is_from(pair: Pair) -> None:
-    """Red when `asynchronous or` is taken out of mdn.judge."""
+    """Red when one `asynchronous or` is taken out of mdn.judge."""
     message, receipt = a_receipt(pair)
-    nameless = replace(receipt, as2_from="", as2_to="")
-    assert judge(nameless, sent(message)).acknowledged, "the answer in the same connection"
-    assert not judge(nameless, sent(message), asynchronous=True).acknowledged
+    for nameless in (replace(receipt, as2_from=""), replace(receipt, as2_to="")):
+        assert judge(nameless, sent(message)).acknowledged, "the answer in the same connection"
+        assert not judge(nameless, sent(message), asynchronous=True).acknowledged
 
 
 def test_every_failure_has_a_receipt(pair: Pair) -> None:
