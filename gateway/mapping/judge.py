@@ -17,13 +17,14 @@ from gateway.canonical import Document, parse
 from gateway.formats.x12.separators import read_isa
 from gateway.formats.x12.splitting import rows_of
 from gateway.mapping.draw import Dice
-from gateway.mapping.faults import MapError
+from gateway.mapping.faults import MapError, Origin
 from gateway.mapping.generate import PARTNER, document
-from gateway.mapping.language import Line
+from gateway.mapping.language import Block, Line
 from gateway.mapping.map import Map
 from gateway.mapping.source import read_yaml
 from gateway.mapping.x12.rows import Row
-from gateway.mapping.x12.shape import Scope, Use, element_of
+from gateway.mapping.x12.reading import all_uses
+from gateway.mapping.x12.shape import Use, element_of, first
 
 Facts = list[tuple[str, str, str, str]]  # what is said, its value, the line's key, where the line stands
 
@@ -68,12 +69,25 @@ def judge(chart: Map, cases: Iterable[Case], usual: Mapping[str, frozenset[str]]
         verdict.cases += 1
         verdict.broken_cases += [f"{case.name}: {said}" for said in approved(chart, case, touched)]
         verdict.lost += len(chart.lost(parse(case.canonical))) if not verdict.broken_cases else 0
-    verdict.unexercised = [
-        f"{line.key}: {line.full or line.kind} ({line.origin})"
-        for line in chart.language.table
-        if line.n not in touched and line.kind != "ignored"
-    ]
+    verdict.unexercised = list(unexercised(chart, touched))
     return verdict
+
+
+def unexercised(chart: Map, touched: set[int]) -> Iterator[str]:
+    """The lines of the map's own files no case touches. What an overlay inherits is for the cases of the map below."""
+    said: dict[Origin, tuple[str, bool]] = {}
+    todo: list[Line | Block] = list(chart.language.root.items)
+    for item in todo:
+        if isinstance(item, Block):
+            used = any(line.n in touched for line in item.lines())
+            what = f"{item.key} -> {'.'.join(item.path)}" if item.path else item.key
+            todo += item.items
+        else:
+            used, what = item.n in touched or item.kind == "ignored", f"{item.key}: {item.full or item.kind}"
+        said[item.origin] = (what, used or said.get(item.origin, ("", False))[1])
+    for origin, (what, used) in said.items():
+        if not used and origin.file in chart.own_files:
+            yield f"{what} ({origin})"
 
 
 # -- round trips -------------------------------------------------------------
@@ -166,25 +180,13 @@ def touched_lines(chart: Map, rows: list[Row], positions: list[int], separators:
     assert chart.x12 is not None
     _, trace = chart.x12.trace(rows, positions, separators)
     touched = {n for _, _, n in trace.values()}
-    return touched | {line.n for use, line in _made(chart.x12.shape.root) if touched & {o.n for o in use.own_lines()}}
-
-
-def _made(scope: Scope) -> Iterator[tuple[Use, Line]]:
-    """The lines that carry no field, each with the use it stands in."""
-    for uses in scope.uses.values():
-        for use in uses:
-            yield from _made_in(use)
-
-
-def _made_in(use: Use) -> Iterator[tuple[Use, Line]]:
-    alone = not any(line.kind == "field" for line in use.own_lines())
-    for line in use.lines.values():
-        if line.kind != "field" and not alone:
-            yield use, line
-    if use.scope is not None:
-        yield from _made(use.scope)
-    for level in use.levels:
-        yield from _made_in(level)
+    there = set(positions)
+    made: set[int] = set()
+    for use in all_uses(chart.x12.shape.root):
+        fields = {line.n for line in use.lines.values() if line.kind == "field"}
+        if first(use.child).index in there and (not fields or fields & touched):
+            made |= {line.n for line in use.lines.values() if line.kind != "field"}
+    return touched | made
 
 
 def _touched_text(chart: Map, found: Document) -> set[int]:
@@ -250,6 +252,8 @@ def _facts(use: Use, out: Facts) -> None:
         rows.append((use.pairs.first, 0, use.pairs.line))
     for n, k, line in rows:
         place = f"{use.tag}{n:02d}" + (f"-{k}" if k else "")
+        if line.kind == "ignored":
+            continue
         if line.kind != "field":
             said = line.value.replace(" ", "-") or line.kind
             out.append((f"{use.model.__name__} {place} {line.kind}", said, line.key, str(line.origin)))

@@ -38,7 +38,7 @@ class Map:
 
     def __init__(self, text: MapText) -> None:
         self.name = text.name
-        self.files = text.files
+        self.files, self.own_files = text.files, frozenset(text.own)
         self.revision = text.revision()
         try:
             self.document = text.word("document")

@@ -41,7 +41,8 @@ class MapText:
     name: str
     words: dict[str, Raw]
     sections: dict[str, dict[str, Raw]]
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # every file that has a part in it, its own first
+    own: tuple[str, ...] = ()  # without those of the map below
     start: Origin = field(default_factory=lambda: Origin("", 1))
 
     def word(self, name: str) -> str:
@@ -145,7 +146,7 @@ def _base(
     sections["codes"] = codes | sections["codes"]
     sections["parts"] = parts | sections["parts"]
     sections["lines"] = expand(sections["lines"], sections["parts"])
-    return MapText(name, words, sections, (f"{name}.yaml", *used), start)
+    return MapText(name, words, sections, (f"{name}.yaml", *used), (f"{name}.yaml", *used), start)
 
 
 def _over(
@@ -160,7 +161,7 @@ def _over(
     }
     for section in ("options", "convert", "echo", "loses", "unusual"):
         merged[section] = overlay(base.sections[section], sections[section])
-    return MapText(name, base.words | words, merged, (f"{name}.yaml", *base.files), start)
+    return MapText(name, base.words | words, merged, (f"{name}.yaml", *base.files), (f"{name}.yaml",), start)
 
 
 def overlay(base: Mapping[str, Raw], top: Mapping[str, Raw]) -> dict[str, Raw]:

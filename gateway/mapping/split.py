@@ -36,9 +36,10 @@ class Split:
     def parts(self, rows: Sequence[Row], positions: Sequence[int]) -> list[Part]:
         """The rows of each document, with their positions; the whole set where it holds no more than one."""
         start, last = first(self.loop).index, last_index(self.loop)
-        inside = [k for k, at in enumerate(positions) if start <= at <= last]
-        if not inside:
+        tag = self.loop.first.segment.tag
+        if sum(1 for row in rows if row[0] == tag and self._is_part(row)) < 2:
             return [(list(rows), list(positions))]
+        inside = [k for k, at in enumerate(positions) if start <= at <= last]
         begin, end = inside[0], inside[-1] + 1
         groups = self._groups(rows, positions, begin, end)
         if len(groups) < 2:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from gateway.formats.x12.guide import LoopUse
 from gateway.mapping.formats import Format
 from gateway.mapping.language import Line
 from gateway.mapping.x12.shape import Pairs, Scope, Use, first, is_hl
@@ -119,16 +121,28 @@ class Places:
         self.prefix = ""
         self._tables: dict[tuple[str, str], str] = {}
 
-    def by_position(self) -> str:
-        return self._table("P", [f"{self.prefix}{path}" for path in self.paths])
+    def by_position(self, loop: LoopUse) -> str:
+        """The name of a table: the place of a row that no line of this loop's scope takes, by its position."""
+        return self._table(loop.path, lambda: self._in_scope(loop))
 
     def positions(self) -> str:
-        return self._table("B", {f"{self.prefix}{path}": n for n, path in enumerate(self.paths)})
+        """The name of a table: the position of a place."""
+        return self._table("=", lambda: {f"{self.prefix}{path}": n for n, path in enumerate(self.paths)})
 
-    def _table(self, letter: str, value: Any) -> str:
-        key = (letter, self.prefix)
+    def _in_scope(self, loop: LoopUse) -> list[str]:
+        """Rows of a loop nobody maps stay together: their place begins with that of the loop."""
+        table = [f"{self.prefix}{path}" for path in self.paths]
+        for child in loop.children:
+            if isinstance(child, LoopUse):
+                start = self.prefix + self.paths[first(child).index]
+                for use in child.walk():
+                    table[use.index] = f"{start}|{self.paths[use.index]}"
+        return table
+
+    def _table(self, what: str, make: Callable[[], Any]) -> str:
+        key = (what, self.prefix)
         if key not in self._tables:
-            self._tables[key] = self.source.constant(letter, value)
+            self._tables[key] = self.source.constant("P", make())
         return self._tables[key]
 
     def of(self, use: Use) -> str:

@@ -44,6 +44,7 @@ class Reading:
         self.source.names |= {"left": left, "LEFT": elements_left, "grow": grow, "level_left": level_left}
         self.source.names |= {"HL": shape.guide.hl, "P": shape.paths}
         self.places = Places(self.source, shape.paths)
+        self.loop = shape.guide.root
         self.numbers = Numbers()
         self.counts = Counter(signature(use) for use in all_uses(shape.root) if _sharable(use))
 
@@ -62,6 +63,7 @@ class Reading:
     # -- scopes ----------------------------------------------------------
     def _children(self, children: list[Child], scope: Scope, d: str, indent: int) -> None:
         s = self.source
+        around, self.loop = self.loop, scope.loop
         low: int | None = None
         for child in children:
             uses = scope.of(child)
@@ -84,11 +86,12 @@ class Reading:
             self._row(child, uses, seen, d, indent + 1)
         if low is not None:
             self._leave(low, last_index(children[-1]), d, indent)
+        self.loop = around
 
     def _leave(self, low: int, high: int, d: str, indent: int) -> None:
         test = f"p == {low}" if low == high else f"{low} <= p <= {high}"
         self.source.add(
-            indent, f"while {test}: left(K, {d}, {self.places.by_position()}[p], rows[i]); i += 1; p = pos[i]"
+            indent, f"while {test}: left(K, {d}, {self.places.by_position(self.loop)}[p], rows[i]); i += 1; p = pos[i]"
         )
 
     def _row(self, child: Child, uses: list[Use], seen: dict[int, str], d: str, indent: int) -> None:
@@ -131,7 +134,7 @@ class Reading:
         """A row, or a further instance of a loop, that no use takes."""
         s, start = self.source, first(child).index
         if not isinstance(child, LoopUse):
-            s.add(indent, f"left(K, {d}, {self.places.by_position()}[p], e)")
+            s.add(indent, f"left(K, {d}, {self.places.by_position(self.loop)}[p], e)")
             return
         mark = self.places.loop(start)
         s.add(indent, f"left(K, {d}, {mark!r} + P[p], e); i += 1; p = pos[i]")
@@ -265,7 +268,7 @@ class Reading:
     def _elements(self, use: Use, d: str, indent: int) -> None:
         """The elements of one row: `e` and `n` are set."""
         s = self.source
-        known = {n for n, _ in use.qualifiers} | set(use.lines) | ({1, 2, 3, 4} if use.tag == "HL" else set())
+        known = {n for n, _ in use.qualifiers} | set(use.lines) | ({1, 2, 3} if use.tag == "HL" else set())
         for element, line in sorted(use.lines.items()):
             if line.kind == "const":
                 place = repr(f"{self.places.of(use)}{element:02d}")

@@ -2,6 +2,7 @@
 
 A leftover is kept on the nearest canonical object as (place, values):
     PO1/PID            a whole row of that position                      put back after the mapped rows of the position
+    SPI|SPI/MSG        a row of a loop nobody maps                       put back with its loop
     REF[01=DP]03       an element of a mapped row                        patched into the row that is written
     MEA04-2            a component of a mapped element                   patched likewise
     IT106+             a pair nothing could be made of                   takes the first free slot
@@ -51,11 +52,14 @@ def _place(kept: tuple[str, list[str]]) -> str:
 
 
 def put(kept: Leftovers, low: int, high: int, rows: list[Row], index_of: Mapping[str, int]) -> None:
-    """Whole rows between two positions."""
+    """Whole rows between two positions, in the guide's order."""
+    found = []
     for place, row in kept:
-        at = index_of.get(place)
+        at = index_of.get(place.partition("|")[0])
         if at is not None and low <= at <= high and row:
-            rows.append(row)
+            found.append((at, row))
+    found.sort(key=lambda pair: pair[0])
+    rows += [row for _, row in found]
 
 
 def put_loop(kept: Leftovers, mark: str, rows: list[Row]) -> None:
@@ -144,7 +148,10 @@ def grow(rows: Sequence[Row], positions: Sequence[int], start: int, first: int, 
         if positions[at] == first:
             starts.append(at)
         at += 1
-    parents = hl_parents([rows[k] for k in starts], levels)
+    heads = [rows[k] for k in starts]
+    parents = _plain_parents(heads)
+    if parents is None:
+        parents = hl_parents(heads, levels)
     below: list[list[int]] = [[] for _ in starts]
     roots = []
     for n, parent in enumerate(parents):
@@ -154,6 +161,24 @@ def grow(rows: Sequence[Row], positions: Sequence[int], start: int, first: int, 
             below[parent].append(n)
     starts.append(at)
     return Tree(starts, below, roots)
+
+
+def _plain_parents(heads: Sequence[Row]) -> list[int] | None:
+    """The parents of levels numbered from 1, each under one before it; None for any other numbering."""
+    parents = []
+    for n, head in enumerate(heads, 1):
+        if len(head) < 4 or head[1] != str(n):
+            return None
+        up = head[2]
+        if not up:
+            if n > 1:
+                return None
+            parents.append(-1)
+        elif up.isdecimal() and 0 < int(up) < n:
+            parents.append(int(up) - 1)
+        else:
+            return None
+    return parents
 
 
 def level_left(

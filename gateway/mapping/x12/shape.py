@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gateway.canonical import Node
@@ -94,13 +94,14 @@ class Use:
 
     def own_lines(self) -> Iterator[Line]:
         """The lines of its row, and of the rows in it: numbered without a gap."""
-        if self.values is not None:
-            yield self.values
+        seen: set[int] = set()
         for item in self.items:
-            if isinstance(item, Line):
-                yield item
-            else:
-                yield from item.lines()
+            for line in [item] if isinstance(item, Line) else item.lines():
+                seen.add(id(line))
+                yield line
+        alone = [*self.lines.values(), *(line for parts in self.components.values() for line in parts.values())]
+        alone += [self.pairs.line] if self.pairs is not None else []
+        yield from (line for line in alone if id(line) not in seen)
 
 
 @dataclass(slots=True, eq=False)
@@ -267,8 +268,9 @@ class Shape:
                 raise line.origin.fault(
                     f"{line.key}: pairs are carried by a field of names and values", "such as identifiers"
                 )
-            room = (len(elements) - element + 1) // 2
-            most = int(pairs[1:] or 0)
+            room = _room(elements[element - 1 :])
+            goes_on = element - 1 + 2 * room < len(elements)
+            most = int(pairs[1:] or 0) or (room if goes_on else 0)
             if most > room:
                 raise line.origin.fault(f"{tag} has room for {room} pairs from {tag}{element:02d} on")
             if use.pairs is not None:
@@ -352,6 +354,15 @@ class Shape:
         if guess and use.ignored is None and (use.lines or use.pairs):
             text = f"{use.tag} repeats and means something else each time"
             self.faults.append(use.origin.fault(text, f"say which, {use.tag}[01=..], or {use.tag} -> list[]").fault)
+
+
+def _room(elements: Sequence[ElementUse]) -> int:
+    """How many pairs of the same two elements follow one another."""
+    numbers = [getattr(use.element, "number", "") for use in elements]
+    count = 0
+    while numbers[2 * count : 2 * count + 2] == numbers[:2]:
+        count += 1
+    return count
 
 
 def _named(use: Use, field: str) -> Iterator[int]:
