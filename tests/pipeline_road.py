@@ -48,13 +48,16 @@ class Road:
             pass
 
     def deliver(self, *, kinds: Sequence[str] = ("envelope",)) -> None:
-        """Send what is due of these kinds, once each."""
+        """Send what is due of these kinds; what is due of others stays under way."""
         errand = deliveries(self.house)
-        with self.store.begin() as tx:
-            claimed = [row for row in errand.claim(tx, "test", 1000) if row.kind in kinds]
-        ended = [(row, errand.run(row)) for row in claimed]
-        with self.store.begin() as tx:
-            errand.record(tx, ended)
+        while True:
+            with self.store.begin() as tx:
+                claimed = errand.claim(tx, "test", 1000)
+            if not claimed:
+                return
+            ended = [(row, errand.run(row)) for row in claimed if row.kind in kinds]
+            with self.store.begin() as tx:
+                errand.record(tx, ended)
 
     def rows(self, table: Any, **where: Any) -> list[Record]:
         query = select(table).order_by(table.c.id)
@@ -72,7 +75,7 @@ class Folder:
     """A partner's wire that ends in a folder: the directory channel, whatever the connection is in service."""
 
     def __init__(self, folder: Path) -> None:
-        self._channel = DirectoryChannel(DirectorySettings.model_validate({"outbox": str(folder)}))
+        self._channel = DirectoryChannel(DirectorySettings.model_validate({"outbox": str(folder)}), str)
 
     def send(self, parcel: Parcel) -> Any:
         return self._channel.send(parcel)

@@ -12,10 +12,11 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
 
-from gateway.access import Key, NotAllowed, Scope, hash_of, require
+from gateway.access.keys import ApiKey, hash_of
+from gateway.access.scopes import Scope
 from gateway.api.problems import Problem
 from gateway.pipeline.house import House
-from gateway.pipeline.receive import Arrival, Receipt
+from gateway.pipeline.receive import Arrival
 from gateway.store import idempotency
 from gateway.store.engine import Store, Tx
 from gateway.store.schema import api_key
@@ -47,7 +48,7 @@ _bearer = HTTPBearer(auto_error=False, description="An API key: `gateway key new
 def key_of(
     use: Annotated[Door, Depends(door)],
     shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Key:
+) -> ApiKey:
     """The key of this request; Problem 401 where there is none or it is not valid."""
     if shown is None:
         raise _who_are_you("Send your key as `Authorization: Bearer KEY`.")
@@ -57,28 +58,28 @@ def key_of(
         )
     if row is None:
         raise _who_are_you("This key is not valid: it is mistyped or was revoked.")
-    return Key(row.name, frozenset(Scope(scope) for scope in json.loads(row.scopes)), row.lane, row.partner)
+    scopes = frozenset(Scope(scope) for scope in json.loads(row.scopes))
+    return ApiKey(row.name, row.hash, scopes, row.lane, row.partner)
 
 
 def _who_are_you(detail: str) -> Problem:
     return Problem(401, "no-valid-key", "No valid key", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _with(scope: Scope) -> Callable[[Key], Key]:
-    def scoped(key: Annotated[Key, Depends(key_of)]) -> Key:
-        try:
-            require(key, scope)
-        except NotAllowed as error:
-            raise Problem(403, "scope-missing", "This key may not do that", str(error)) from None
+def _with(scope: Scope) -> Callable[[ApiKey], ApiKey]:
+    def scoped(key: Annotated[ApiKey, Depends(key_of)]) -> ApiKey:
+        if not any(scope in one.includes for one in key.scopes):
+            raise Problem(403, "scope-missing", "This key may not do that", f"It needs the scope {scope}.")
         return key
 
     return scoped
 
 
 Used = Annotated[Door, Depends(door)]
-Reader = Annotated[Key, Depends(_with(Scope.READ))]
-Writer = Annotated[Key, Depends(_with(Scope.WRITE))]
-Partner = Annotated[Key, Depends(_with(Scope.PARTNER))]
+Reader = Annotated[ApiKey, Depends(_with(Scope.INTERNAL_READ))]
+Writer = Annotated[ApiKey, Depends(_with(Scope.INTERNAL_WRITE))]
+Sender = Annotated[ApiKey, Depends(_with(Scope.PARTNER_SEND))]
+Partner = Annotated[ApiKey, Depends(_with(Scope.PARTNER_READ))]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -89,7 +90,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def once(tx: Tx, key: Key, given: str | None, request: Any, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def once(tx: Tx, key: ApiKey, given: str | None, request: Any, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Run a write at most once for an Idempotency-Key, in the commit that stores its answer."""
     if given is None:
         return act()
@@ -107,4 +108,16 @@ def once(tx: Tx, key: Key, given: str | None, request: Any, act: Callable[[], di
     return made
 
 
-__all__ = ["Door", "IdempotencyKey", "Partner", "Reader", "Receipt", "Used", "Writer", "door", "key_of", "once"]
+__all__ = [
+    "Door",
+    "IdempotencyKey",
+    "Partner",
+    "Reader",
+    "Receipt",
+    "Sender",
+    "Used",
+    "Writer",
+    "door",
+    "key_of",
+    "once",
+]

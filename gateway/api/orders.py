@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from gateway.access import Key
+from gateway.access.keys import ApiKey
 from gateway.api.door import Door, IdempotencyKey, Reader, Used, Writer, once
 from gateway.api.names import instant, name_of, number_of
 from gateway.api.pages import After, Limit, Page
@@ -87,7 +87,7 @@ def bill(body: BillOrder, use: Used, who: Writer, key: IdempotencyKey = None) ->
 
 
 def _tell(
-    use: Door, who: Key, order_id: str, event: str, data: dict[str, Any], ids: dict[str, str], given: str | None
+    use: Door, who: ApiKey, order_id: str, event: str, data: dict[str, Any], ids: dict[str, str], given: str | None
 ) -> Told:
     """Append one fact of an order, told by an internal system through this API."""
     with use.store.begin() as tx:

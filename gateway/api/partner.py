@@ -10,8 +10,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
-from gateway.access import Key
-from gateway.api.door import Door, IdempotencyKey, Partner, Used
+from gateway.access.keys import ApiKey
+from gateway.api.door import Door, IdempotencyKey, Partner, Sender, Used
 from gateway.api.names import name_of, number_of
 from gateway.api.pages import After, Limit, Page
 from gateway.api.problems import RESPONSES, Problem, answer, not_found
@@ -45,7 +45,7 @@ HEAD = 4096  # bytes that tell what a file is
 async def send(
     request: Request,
     use: Used,
-    who: Partner,
+    who: Sender,
     key: IdempotencyKey = None,
     filename: Annotated[str | None, Header(alias="X-Filename", max_length=200)] = None,
 ) -> Response:
@@ -99,11 +99,14 @@ async def _read(request: Request, largest: int) -> bytes:
     return b"".join(pieces)
 
 
-def _connection(use: Door, who: Key) -> str:
-    name = use.house.book().http_connection(who.partner or "", who.lane)
-    if name is None:
-        raise Problem(403, "no-connection", "There is no HTTP connection for this key", "Ask us to set one up.")
-    return name
+def _connection(use: Door, who: ApiKey) -> str:
+    """The HTTP connection this partner sends on in the lane of the key."""
+    book = use.house.book()
+    for agreement in book.agreements.values():
+        mine = agreement.partner == who.partner and agreement.lane == who.lane
+        if mine and book.connections[agreement.connection].kind == "http":
+            return agreement.connection
+    raise Problem(403, "no-connection", "There is no HTTP connection for this key", "Ask us to set one up.")
 
 
 @router.get("/transmissions/{transmission_id}", summary="What became of a file you sent")
@@ -160,7 +163,7 @@ def content(document_id: str, use: Used, who: Partner) -> Response:
     return Response(data, media_type="application/octet-stream")
 
 
-def _mine(use: Door, who: Key, document_id: str) -> Any:
+def _mine(use: Door, who: ApiKey, document_id: str) -> Any:
     with use.store.read() as view:
         row = view.get(document, number_of("document", document_id))
     if row is None or row.partner != who.partner or row.lane != who.lane or not row.released:

@@ -116,7 +116,8 @@ def _document(
 
 
 def _ta1(tx: Tx, book: Book, one: Interchange) -> None:
-    terms = book.acknowledging(one.values["partner"], one.values["lane"])
+    named = next((group.values["agreement"] for group in one.groups if group.values["agreement"]), "")
+    terms = book.agreements.get(named)
     asked = len(one.isa) > 14 and one.isa[14] == "1"
     if terms is None or terms.acknowledge.ta1 == "never" or (terms.acknowledge.ta1 == "asked" and not asked):
         return

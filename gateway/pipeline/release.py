@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from gateway.formats.finding import Severity
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
+from gateway.partners.terms import Duplicates
 from gateway.pipeline import acknowledge
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert, raise_alerts
@@ -108,9 +109,9 @@ def _settled_by_person(one: Interchange) -> bool:
 
 
 def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion) -> None:
-    terms = book.duplicates(one.values["partner"], one.values["lane"])
+    agreement = next((book.agreements[g.values["agreement"]] for g in one.groups if g.values["agreement"]), None)
     same = earlier.content_sha256 == one.values["content_sha256"]
-    policy = terms.transport if same else terms.control_number
+    policy = "hold" if agreement is None else _policy(agreement.duplicates, same=same)
     if not same and policy in ("hold", "warn"):
         number = one.values["control_number"]
         portion.alerts.append(
@@ -132,6 +133,10 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion
     else:
         refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
+
+
+def _policy(terms: Duplicates, *, same: bool) -> str:
+    return terms.transport if same else terms.control_number
 
 
 def _answer_again(tx: Tx, interchange_id: int) -> None:

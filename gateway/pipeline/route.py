@@ -266,6 +266,8 @@ def _compose(tx: Tx, book: Book, wanted: Sequence[dict[str, Any]], alerts: list[
             )
             continue
         agreement = book.sending(want["partner"], command.kind, want["lane"])
+        if agreement is None:
+            raise LookupError(f"the flow composed a {command.kind} that {want['partner']} takes under no agreement")
         rows.append(
             {
                 "id": document_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -114,8 +114,7 @@ def _answered(tx: Tx, document_ids: Sequence[int]) -> dict[int, tuple[TradingId,
 def separators_for(agreement: Agreement, release: str) -> Separators:
     """The characters this partner is written with; before release 00402 there are no repetitions."""
     wanted = agreement.envelope.separators
-    repetition = wanted.repetition if release >= REPETITION_SINCE else None
-    return Separators(wanted.element, repetition, wanted.component, wanted.segment, "\n" if wanted.newline else "")
+    return wanted if release >= REPETITION_SINCE else replace(wanted, repetition=None)
 
 
 def _bytes(envelope: Envelope, bodies: Sequence[list[list[str]]], isa13: int, gs06: int, moment: dt.datetime) -> bytes:

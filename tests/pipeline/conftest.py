@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from gateway.partners.book import Book
 from pipeline_road import ROOT, Folder, Road
 
 from gateway.channels.channel import Sends
+from gateway.partners.book import Book
 from gateway.pipeline.house import House
 from gateway.store.engine import Store
 from gateway.systems.connector import Connector

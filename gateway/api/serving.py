@@ -1,0 +1,62 @@
+"""One web process over one store: the doors, and the committer behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from gateway.api.app import build
+from gateway.api.door import Door
+from gateway.api.problems import Problem
+from gateway.pipeline.house import House
+from gateway.pipeline.receive import Arrival, Receipt, receive
+from gateway.settings import Settings
+from gateway.store.engine import Store, Tx
+from gateway.worker.committer import Busy, Closed, Committer
+
+MEGABYTE = 1_000_000
+
+
+def application(store: Store, house: House, chosen: Settings) -> FastAPI:
+    """The application; its committer ends with it."""
+    committer: Committer[Arrival, Receipt] = Committer(
+        store, _store, capacity=chosen.waiting_limit_mb * MEGABYTE, weigh=_size
+    )
+
+    async def stored(arrival: Arrival) -> Receipt:
+        try:
+            return await committer.stored(arrival)
+        except Busy as busy:
+            raise _later("Too much is waiting to be stored; nothing was taken.", busy.retry_after_s) from None
+        except Closed:
+            raise _later("The gateway is being restarted; nothing was taken.", 5) from None
+
+    app = build(Door(house, stored, chosen.body_limit_mb * MEGABYTE))
+    app.router.lifespan_context = _closing(committer.close)
+    return app
+
+
+def _store(tx: Tx, arrivals: Any) -> list[Receipt]:
+    receipts = receive(tx, arrivals)
+    tx.wake("unwrap")
+    return receipts
+
+
+def _size(arrival: Arrival) -> int:
+    return len(arrival.content) if isinstance(arrival.content, bytes) else 1
+
+
+def _later(detail: str, seconds: int) -> Problem:
+    return Problem(503, "busy", "Not now", detail, headers={"Retry-After": str(seconds)})
+
+
+def _closing(close: Callable[[], None]) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        close()
+
+    return lifespan
