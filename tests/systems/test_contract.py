@@ -6,24 +6,32 @@ arrivals is the witness, not what the connector says of itself.
 
 from __future__ import annotations
 
+import collections
+import datetime as dt
 import itertools
 import multiprocessing
 import os
+import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from counterparties import ROOT, Simulator
 
+from gateway.canonical import Invoice, Order, Shipment
+from gateway.flows.answers import compose
 from gateway.systems.connector import Command, Done, Operation, Outcome, Rejected, Retry, Unknown, settle
 from gateway.systems.declarative import DeclarativeConnector
 from gateway.systems.description import load
 
-ORDER = {
+ORDER: dict[str, Any] = {
     "purpose": "original",
     "order_number": "HP-4471960",
     "currency": "USD",
@@ -56,13 +64,15 @@ class Case:
     secrets: dict[str, str]
     write: Command  # something that makes a record there
     refuse: Callable[[], Command]  # arranges that their business says no
-    records: Callable[[str], int]  # key -> how many records the far side holds
-    code: str = ""  # of that refusal
-    keys: list[str] = field(default_factory=list)
+    keys_there: Callable[[], list[str]]  # the key of every record the far side holds
+    code: str  # of that refusal
 
     def command(self, *, uncertain: bool = False) -> Command:
         """A new thing to do, under a key of its own."""
         return replace(self.write, key=f"D-{os.getpid()}-{next(NUMBERS)}", uncertain=uncertain)
+
+    def records(self, key: str) -> int:
+        return self.keys_there().count(key)
 
     def writes(self, key: str) -> int:
         """How often it arrived, by the far side's own log."""
@@ -85,10 +95,10 @@ def erp_case(simulator: Simulator) -> Case:
         simulator.control(customer="Blocked Ltd", blocked=True)
         return replace(write, document={**ORDER, "buyer": {"name": "Blocked Ltd"}})
 
-    def records(key: str) -> int:
-        return sum(order["external_reference"] == key for order in simulator.summary()["orders"])
+    def keys_there() -> list[str]:
+        return [order["external_reference"] for order in simulator.summary()["orders"]]
 
-    return Case(simulator, connector, secrets, write, refuse, records, "customer_blocked")
+    return Case(simulator, connector, secrets, write, refuse, keys_there, "customer_blocked")
 
 
 def crm_case(simulator: Simulator) -> Case:
@@ -100,10 +110,10 @@ def crm_case(simulator: Simulator) -> Case:
         simulator.control(account="Closed Ltd", blocked=True)
         return replace(write, document={**ORDER, "order_number": "CL-1", "buyer": {"name": "Closed Ltd"}})
 
-    def records(key: str) -> int:
-        return sum(update["external_reference"] == key for update in simulator.summary()["updates"])
+    def keys_there() -> list[str]:
+        return [update["external_reference"] for update in simulator.summary()["updates"]]
 
-    return Case(simulator, connector, secrets, write, refuse, records, "account_closed")
+    return Case(simulator, connector, secrets, write, refuse, keys_there, "account_closed")
 
 
 @pytest.fixture(params=["erp", "crm"])
@@ -116,7 +126,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
 def until_done(case: Case, command: Command) -> tuple[Done, list[Outcome]]:
     """What a worker does: try again as the outcome says, with what it has learnt."""
     before: list[Outcome] = []
-    for _ in range(20):
+    for _ in range(60):
         outcome = settle(case.connector, command)
         if isinstance(outcome, Done):
             return outcome, before
@@ -324,6 +334,41 @@ def test_steps_that_are_certain_are_not_repeated(crm: Simulator) -> None:
     case.connector.close()
 
 
+WEATHER: list[dict[str, int]] = [
+    {"fail_after_commit": 1},
+    {"hang_up_after_commit": 1},
+    {"throttle": 1, "retry_after": 0},
+]
+
+
+@pytest.mark.faults
+def test_in_a_storm_every_command_makes_exactly_one_record(case: Case) -> None:
+    dice = random.Random(7)
+    calm = threading.Event()
+    keys: list[str] = []
+
+    def work() -> None:
+        while not calm.is_set():
+            command = case.command()
+            keys.append(command.key)
+            until_done(case, command)
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(work) for _ in range(4)]
+        for _ in range(40):
+            case.simulator.control(**dice.choice(WEATHER))
+            time.sleep(0.03)
+        calm.set()
+        for fault in WEATHER:
+            case.simulator.control(**dict.fromkeys(fault, 0))
+        for worker in workers:
+            worker.result()
+    there = collections.Counter(case.keys_there())
+    assert {key: there[key] for key in keys} == dict.fromkeys(keys, 1)
+    lookups = case.simulator.log.read_text(encoding="utf-8").count('"GET"')
+    assert lookups > 5  # the weather was bad enough to leave some in doubt
+
+
 def submit(case: Case, **changes: Any) -> str:
     outcome = settle(case.connector, replace(case.command(), document={**ORDER, **changes}))
     assert isinstance(outcome, Done), outcome
@@ -375,6 +420,26 @@ def test_short_and_partial_shipments_are_told_by_line(erp: Simulator) -> None:
         ("shipment.confirmed", {"2": "4"}),
         ("invoice.issued", {"2": "4"}),
     ]
+    case.connector.close()
+
+
+def test_what_the_feed_tells_is_enough_for_the_answers_to_the_partner(erp: Simulator) -> None:
+    case = erp_case(erp)
+    scarce = f"SCARCE-{next(NUMBERS)}"
+    erp.control(item=scarce, stock=18, short="close")
+    first = {**ORDER["lines"][0], "identifiers": {"sku": scarce}}
+    order = {**ORDER, "lines": [first, ORDER["lines"][1]]}
+    number = submit(case, **order)
+    advance(erp, number, 4)
+    facts = {change.event: change.data for change in feed(case) if change.ids["erp"] == number}
+    canonical, today = Order.model_validate(order), dt.date(2026, 11, 21)
+    shipment = compose("shipment", canonical, facts["shipment.confirmed"], today)
+    assert isinstance(shipment, Shipment)
+    assert shipment.tracking_number
+    assert [str(item.quantity.value) for item in shipment.orders[0].items if item.quantity] == ["18", "6"]
+    invoice = compose("invoice", canonical, facts["invoice.issued"], today)
+    assert isinstance(invoice, Invoice)
+    assert invoice.total == Decimal("1155.00")  # 18 at 24.50 and 6 at 119.00
     case.connector.close()
 
 
