@@ -56,13 +56,20 @@ class Settings(BaseModel):
     waiting_limit_mb: int = Field(
         default=64,
         ge=1,
-        description="Megabytes of arrivals that may wait to be stored; beyond that a door answers 503 with Retry-After.",
+        description="Megabytes of arrivals that may wait to be stored; beyond that doors answer 503 with Retry-After.",
     )
     send_threads: int = Field(
         default=16, ge=1, le=256, description="Calls and messages that one worker process has under way at once."
     )
     poll_threads: int = Field(
         default=4, ge=1, le=64, description="Folders, servers and systems that one worker process asks at once."
+    )
+    lease_seconds: int = Field(
+        default=60,
+        ge=3,
+        le=3600,
+        description="How long work that a killed worker had begun waits before another takes it. A living worker "
+        "renews its claims three times in this time.",
     )
     drain_seconds: int = Field(
         default=20, ge=1, le=600, description="How long calls under way may take to end when the gateway is stopped."

@@ -18,7 +18,12 @@ from typer.core import TyperCommand, TyperGroup
 from gateway.cli.stop import Stop
 
 VERBS: dict[str, str] = {
+    "run": "The server: one web and one worker process",
     "inspect": "What is this file? Verdict and findings in plain words",
+    "acknowledge": "The acknowledgement a file deserves: 997, 999, TA1 or CONTRL",
+    "trace": "Everything about one order, document, delivery or control number",
+    "resend": "The same bytes again; shows who sees what before it sends",
+    "reprocess": "The same input through today's maps; shows what follows first",
 }
 """Every verb and its one line in `gateway --help`, in the order people meet them."""
 

@@ -84,7 +84,7 @@ class Polls:
         try:
             return schedule.run(row.cursor), schedule.every_us
         except Exception as error:
-            log.warning("%s (%s lane) failed: %s", row.name, row.lane, error, exc_info=True)
+            log.warning("%s (%s lane): %s", row.name, row.lane, error, exc_info=log.isEnabledFor(logging.DEBUG))
             return _Failed(f"{type(error).__name__}: {error}")
 
     def record(self, tx: Tx, ended: Sequence[tuple[Record, Any]]) -> None:

@@ -1,0 +1,139 @@
+"""`gateway run`: the server. One web and one worker process under a supervisor, or one of them alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.opening import settings
+from gateway.cli.stop import Stop
+from gateway.settings import Settings
+from gateway.store.crypto import BadKey
+from gateway.worker.supervisor import Child, Supervisor, this_program, until_supervisor_dies
+
+app = typer.Typer(add_completion=False)
+
+log = logging.getLogger("gateway")
+
+
+class Part(StrEnum):
+    """What one process of the gateway does."""
+
+    WEB = "web"  # takes documents and answers questions
+    WORKER = "worker"  # reads, translates, sends, asks
+
+
+@app.command()
+def run(
+    only: Annotated[
+        Part | None, typer.Option("--only", help="Run one part in this process, so that parts may run on many hosts.")
+    ] = None,
+) -> None:
+    """Run the gateway until it is told to stop (Ctrl-C, SIGTERM).
+
+    Settings are environment variables: GATEWAY_HOME, GATEWAY_DATABASE_URL, GATEWAY_HTTP_BIND, ... The first run makes
+    the database and the key that seals stored bodies, publishes the profiles, and says where everything is.
+    """
+    chosen = settings()
+    logging.basicConfig(
+        level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for chatty in ("httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        match only:
+            case Part.WEB:
+                _web(chosen)
+            case Part.WORKER:
+                _worker(chosen)
+            case None:
+                raise typer.Exit(_everything(chosen))
+    except BadKey as error:
+        raise Stop(str(error)) from None
+
+
+def _everything(chosen: Settings) -> int:
+    prepare(chosen)
+    children = [Child(part, this_program("run", "--only", part)) for part in Part]
+    log.info("the gateway answers on %s", chosen.public_url or f"http://{chosen.http_bind}")
+    return Supervisor(children, grace_s=chosen.drain_seconds + 10.0, environment=os.environ).run()
+
+
+def prepare(chosen: Settings) -> None:
+    """What must be there before a process runs: home, key, tables, a published book."""
+    from gateway.partners.book import Book
+    from gateway.partners.faults import ProfileFaults
+    from gateway.pipeline import publishing
+
+    made = chosen.first_run()
+    if made is not None:
+        log.info("a key that seals stored bodies was made: %s; keep a copy elsewhere", made)
+    with chosen.open_store() as store:
+        if applied := store.migrate():
+            log.info("the database %s was brought up to date in %d steps", store.url, len(applied))
+        with store.read() as view:
+            published = publishing.active_hash(view)
+        if published is None:
+            if not chosen.partners.is_dir():
+                raise Stop(f"no profiles are published and {chosen.partners} is no folder; `gateway init` makes one")
+            try:
+                book = Book.load(chosen.partners, chosen.maps)
+            except ProfileFaults as faults:
+                raise Stop(f"the profiles cannot be used:\n{faults}") from None
+            with store.begin() as tx:
+                publishing.publish(tx, book, by="first run")
+            log.info("the profiles of %s were published as %s", chosen.partners, book.revision[:12])
+
+
+def _web(chosen: Settings) -> None:
+    import uvicorn
+
+    from gateway.api.serving import application
+    from gateway.pipeline.house import Furniture
+
+    with chosen.open_store() as store:
+        furniture = Furniture(store)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(store, furniture.house(), chosen),
+                host=chosen.http_host,
+                port=chosen.http_port,
+                loop="uvloop",
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=chosen.drain_seconds,
+            )
+        )
+
+        def end() -> None:
+            server.should_exit = True
+
+        until_supervisor_dies(end, os.environ)
+        server.run()
+        furniture.close()
+
+
+def _worker(chosen: Settings) -> None:
+    from gateway.pipeline.house import Furniture
+    from gateway.worker.serving import worker
+
+    with chosen.open_store() as store:
+        furniture = Furniture(store)
+        working = worker(store, furniture, chosen)
+
+        def end(*_: Any) -> None:
+            working.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        until_supervisor_dies(end, os.environ)
+        working.run()
+        furniture.close()

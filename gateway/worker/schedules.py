@@ -1,0 +1,171 @@
+"""What a house looks at again and again: folders and servers of partners, feeds of our systems, late answers.
+
+Order of things, everywhere: store in one commit, only then tell the other side. Whoever dies in between sees the same
+thing again under the same id, and stores nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import IO
+
+from sqlalchemy import update
+
+from gateway.channels import channel, table
+from gateway.channels.channel import Polls as Wire
+from gateway.channels.channel import Resolve
+from gateway.partners import secrets
+from gateway.partners.book import Book
+from gateway.partners.connection import Connection
+from gateway.pipeline import deliver, follow
+from gateway.pipeline.house import House
+from gateway.pipeline.receive import Arrival, receive
+from gateway.store.retry import SECOND
+from gateway.store.schema import poll
+from gateway.systems import description
+from gateway.systems.connector import Retry
+from gateway.worker.polls import Schedule
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY = 8_000_000  # bytes of one file; a larger one waits on disk between the wire and the commit
+TOGETHER = 100  # files a commit
+PAGES = 50  # of one feed, before another schedule gets its turn
+LATE_EVERY = 5 * SECOND
+
+
+class NotNow(Exception):
+    """A system cannot tell us its changes; asked again after a pause."""
+
+
+class Moved(Exception):
+    """Another worker stored this page of a feed meanwhile; it goes on from there."""
+
+
+class Schedules:
+    """The schedules of the active book, made anew when the book changes."""
+
+    def __init__(self, house: House, resolve: Resolve = secrets.resolve) -> None:
+        self._house = house
+        self._resolve = resolve
+        self._revision = ""
+        self._found: Mapping[tuple[str, str], Schedule] = {}
+
+    def __call__(self) -> Mapping[tuple[str, str], Schedule]:
+        book = self._house.book()
+        if book.revision != self._revision:
+            self._found = {(one.name, one.lane): one for one in self._of(book)}
+            self._revision = book.revision
+        return self._found
+
+    def _of(self, book: Book) -> Iterator[Schedule]:
+        house = self._house
+        for name, said in book.connections.items():
+            if said.kind in table.POLLERS:
+                every = int(said.every.total_seconds() * SECOND)
+                yield Schedule(f"connection {name}", said.lane, every, self._collector(said))
+        for name, system in book.systems.items():
+            feed = description.load(system.file, system.text).changes
+            if feed is not None:
+                every = int(feed.every.total_seconds() * SECOND)
+                yield Schedule(f"system {name}", system.lane, every, partial(follow_feed, house, name, system.lane))
+        yield Schedule("answers that are late", "production", LATE_EVERY, partial(_ask_about_late, house))
+
+    def _collector(self, said: Connection) -> Callable[[str | None], str | None]:
+        def collect(cursor: str | None) -> str | None:
+            wire = table.open_poller(said.kind, said.settings, self._resolve)
+            if wire is not None:
+                try:
+                    collect_all(self._house, wire, said.name, said.lane)
+                finally:
+                    wire.close()
+            return cursor
+
+        return collect
+
+
+def collect_all(house: House, wire: Wire, connection: str, lane: str) -> int:
+    """Store everything that waits on a wire, then take it away there. Raises ChannelError when the wire fails."""
+    count = 0
+    batch: list[tuple[channel.Arrival, IO[bytes]]] = []
+    try:
+        for arrival in wire.poll():
+            content = _settled(arrival)
+            if content is None:
+                continue
+            batch.append((arrival, content))
+            if len(batch) == TOGETHER or arrival.size > IN_MEMORY:
+                count += _store(house, wire, connection, lane, batch)
+    finally:
+        # what was read before the wire failed is not read again
+        count += _store(house, wire, connection, lane, batch)
+    return count
+
+
+def _settled(arrival: channel.Arrival) -> IO[bytes] | None:
+    """All of its bytes, off the network; None if its sender is still writing."""
+    held: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed after its commit
+    try:
+        with arrival.open() as stream:
+            while block := stream.read(1 << 20):
+                held.write(block)
+    except channel.Unsettled as reason:
+        log.info("%s is not complete yet: %s", arrival.name, reason)
+        held.close()
+        return None
+    except BaseException:
+        held.close()
+        raise
+    held.seek(0)
+    return held
+
+
+def _store(house: House, wire: Wire, connection: str, lane: str, batch: list[tuple[channel.Arrival, IO[bytes]]]) -> int:
+    if not batch:
+        return 0
+    arrivals = [
+        Arrival(connection, lane, one.transport_id, _blocks(content), one.name, None, None) for one, content in batch
+    ]
+    with house.store.begin() as tx:
+        receive(tx, arrivals)
+        tx.wake("unwrap")
+    for one, content in batch:
+        content.close()
+        wire.after_commit(one)
+    count = len(batch)
+    batch.clear()
+    return count
+
+
+def _blocks(content: IO[bytes]) -> Iterator[bytes]:
+    while block := content.read(1 << 20):
+        yield block
+
+
+def follow_feed(house: House, name: str, lane: str, cursor: str | None) -> str | None:
+    """Store what happened in a system since the cursor; facts and cursor of each page in one commit."""
+    for _ in range(PAGES):
+        page = house.systems()[name].changes(cursor)
+        if isinstance(page, Retry):
+            raise NotNow(page.why)
+        if page.cursor == cursor and not page.changes and not page.strangers:
+            return cursor
+        with house.store.begin() as tx:
+            now = follow.record(tx, house, name, lane, page)
+            here = (poll.c.name == f"system {name}", poll.c.lane == lane)
+            stood = poll.c.cursor.is_(None) if cursor is None else poll.c.cursor == cursor
+            if tx.execute(update(poll).where(*here, stood).values(cursor=now)).rowcount != 1:
+                raise Moved(f"the feed of {name} was read by another worker")
+        cursor = now
+        if not page.more:
+            break
+    return cursor
+
+
+def _ask_about_late(house: House, cursor: str | None) -> str | None:
+    with house.store.begin() as tx:
+        deliver.overdue(tx)
+    return cursor
