@@ -56,12 +56,12 @@ def _opened(names: Iterable[str]) -> Iterator[tuple[str, Inspected | None]]:
     """Each file with its name; None where it cannot be opened, which is said on stderr."""
     for name in names:
         if name == "-":
-            yield name, Inspected(_chunks(sys.stdin.buffer))
+            yield name, Inspected(chunks_of(sys.stdin.buffer))
             continue
         for path in _files(Path(name)):
             try:
                 with path.open("rb") as stream:
-                    yield str(path), Inspected(_chunks(stream))
+                    yield str(path), Inspected(chunks_of(stream))
             except OSError as error:
                 print(f"gateway: {path}: {error.strerror}", file=sys.stderr)
                 yield str(path), None
@@ -75,6 +75,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(found for found in inside if not any(p.startswith(".") for p in found.relative_to(path).parts))
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
+    """A stream in pieces."""
     while chunk := stream.read(CHUNK):
         yield chunk

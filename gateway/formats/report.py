@@ -7,7 +7,7 @@ file. Verdicts are HOUSE.md's: only an unusable interchange envelope rejects a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -61,6 +61,7 @@ class SetReport:
     verdict: Verdict
     lines: Callable[[], Iterable[Line]] = field(repr=False)  # made only where somebody looks
     separators: str = "*:"  # element and component separator, to find an element in a line
+    header: Sequence[str] = ()  # ST or UNH as it came, for the acknowledgement; EDIFACT with standard separators
 
 
 @dataclass(slots=True)
@@ -72,6 +73,8 @@ class GroupReport:
     version: str
     findings: list[Finding] = field(default_factory=list)
     verdict: Verdict = Verdict.ACCEPT
+    header: Sequence[str] = ()  # GS or UNG as it came; empty where there is none
+    trailer: Sequence[str] = ()  # GE or UNE
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class InterchangeReport:
     version: str
     findings: list[Finding] = field(default_factory=list)
     verdict: Verdict = Verdict.ACCEPT
+    header: Sequence[str] = ()  # ISA or UNB as it came
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif("GATEWAY_CORPUS" not in os.environ, reason="GATEWAY_CORPUS is not set"),
 ]
 
-# Labels look at no code list, and at no syntax note: 810_3.x12 has a quantity without its price (P020304) 64 times and is "clean".
+# Labels look at no code list and no syntax note: 810_3.x12 has 64 quantities without a price (P020304) and is "clean".
 UNLABELLED = {"invalid-code-value", "conditional-element-missing", "exclusion-violated"}
 
 DISPUTED = {

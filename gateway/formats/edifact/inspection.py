@@ -55,6 +55,9 @@ def inspect(chunks: Iterable[bytes]) -> Iterator[Event]:
                 yield from inspection.close_interchange(frame)
 
 
+_STANDARD = Separators()
+
+
 class _Inspection:
     """What is open, from one frame to the next."""
 
@@ -72,7 +75,11 @@ class _Inspection:
         self.reference = _at(unb, 5)
         self.seen = set()
         self.interchange = InterchangeReport(
-            _at(unb, 2), _at(unb, 3), self.reference, ":".join(unb[1][:2]) if len(unb) > 1 else ""
+            _at(unb, 2),
+            _at(unb, 3),
+            self.reference,
+            ":".join(unb[1][:2]) if len(unb) > 1 else "",
+            header=_plain(unb),
         )
         findings = self.interchange.findings
         if not unb:
@@ -89,7 +96,7 @@ class _Inspection:
         yield from self._end_group()
         ung = frame.ung
         version = ung[7] if len(ung) > 7 else []
-        self.group = GroupReport(_at(ung, 1), _at(ung, 5), "".join(version[:2]))
+        self.group = GroupReport(_at(ung, 1), _at(ung, 5), "".join(version[:2]), header=_plain(ung))
         self.announced = True
         yield Opened(self.group)
 
@@ -127,6 +134,7 @@ class _Inspection:
             verdict_of(findings),
             partial(_lines, frame.segments, guide, positions, self.syntax),
             separators.element + separators.component,
+            _plain(unh),
         )
         group = self.group
         if group is not None:
@@ -158,6 +166,7 @@ class _Inspection:
         if not frame.une:
             group.findings.append(Code.GROUP_TRAILER_MISSING.at("UNE"))
         else:
+            group.trailer = _plain(frame.une)
             counted, number = _at(frame.une, 1), _at(frame.une, 2)
             if not _counts(counted, frame.counted):
                 group.findings.append(
@@ -211,6 +220,11 @@ def _lines(segments: list[str], guide: Guide | None, positions: list[int] | None
         if guide is not None and positions is not None and positions[at] >= 0:
             depth = guide.depth(positions[at])
         yield Line(depth, decoded(text, syntax))
+
+
+def _plain(segment: list[list[str]]) -> list[str]:
+    """Elements as they are written with the standard's own separators."""
+    return [_STANDARD.join([element])[:-1] for element in segment]
 
 
 def _at(segment: list[list[str]], element: int) -> str:

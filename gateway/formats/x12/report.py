@@ -57,16 +57,18 @@ class _Judge:
             elif isinstance(frame, InterchangeOpened):
                 isa = [element.strip() for element in frame.isa]
                 self._separators = frame.separators
-                self._interchange = InterchangeReport(isa[6], isa[8], isa[13], isa[12], list(frame.findings))
+                said = list(frame.findings)
+                self._interchange = InterchangeReport(isa[6], isa[8], isa[13], isa[12], said, header=frame.isa)
                 yield Opened(self._interchange)
             elif isinstance(frame, GroupOpened):
                 gs = [element.strip() for element in frame.gs] + [""] * 9
-                self._group = GroupReport(gs[1], gs[6], gs[8], list(frame.findings))
+                self._group = GroupReport(gs[1], gs[6], gs[8], list(frame.findings), header=frame.gs)
                 self._known = {}
                 yield Opened(self._group)
             elif isinstance(frame, GroupClosed) and self._group is not None:
                 group = self._group
                 group.findings += frame.findings
+                group.trailer = frame.ge or ()
                 group.verdict = within(verdict_of(group.findings), group.verdict)
                 if verdict_of(group.findings) is Verdict.REJECT:
                     group.verdict = Verdict.REJECT
@@ -108,7 +110,7 @@ class _Judge:
         separators = self._separators
         lines: Callable[[], Iterable[Line]] = partial(_lines, guide, frame.rows, positions, separators.element)
         shown = separators.element + (separators.component or ":")
-        return SetReport(set_id, frame.control_number, len(frame.rows), findings, verdict, lines, shown)
+        return SetReport(set_id, frame.control_number, len(frame.rows), findings, verdict, lines, shown, frame.rows[0])
 
 
 def _lines(guide: Guide | None, rows: list[Row], positions: list[int], element: str) -> Iterator[Line]:
