@@ -75,6 +75,7 @@ class Folder:
     """A partner's wire that ends in a folder: the directory channel, whatever the connection is in service."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._channel = DirectoryChannel(DirectorySettings.model_validate({"outbox": str(folder)}), str)
 
     def send(self, parcel: Parcel) -> Any:

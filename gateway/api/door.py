@@ -106,18 +106,3 @@ def once(tx: Tx, key: ApiKey, given: str | None, request: Any, act: Callable[[],
     made = act()
     idempotency.answer(tx, f"key:{key.name}", given, 202, json.dumps(made))
     return made
-
-
-__all__ = [
-    "Door",
-    "IdempotencyKey",
-    "Partner",
-    "Reader",
-    "Receipt",
-    "Sender",
-    "Used",
-    "Writer",
-    "door",
-    "key_of",
-    "once",
-]

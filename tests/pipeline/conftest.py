@@ -27,7 +27,6 @@ def road(store: Store, book: Book, tmp_path: Path) -> Road:
     def sender(name: str) -> Sends:
         if name not in book.connections:
             raise KeyError(name)
-        (sent / name).mkdir(parents=True, exist_ok=True)
         return Folder(sent / name)
 
     systems: Callable[[], Mapping[str, Connector]] = dict

@@ -1,0 +1,120 @@
+"""The internal API: no segment in sight, one lane a key, every write at most once."""
+
+from __future__ import annotations
+
+import pytest
+from served_site import Site
+from x12_documents import interchange, order
+
+from gateway.store import schema
+
+
+def test_an_order_is_fetched_accepted_shipped_and_billed(site: Site) -> None:
+    name = site.order()
+    whole = site.internal.get(f"/v1/orders/{name}").json()
+    assert (whole["status"], whole["order"]["order_number"]) == ("received", "HP-1001")
+    assert site.internal.post(f"/v1/orders/{name}/accept", json={"ids": {"erp": "SO-7"}}).status_code == 202
+    shipped = {"order": name, "number": "SH-1", "lines": {"1": "18"}, "tracking_number": "1Z"}
+    assert site.internal.post("/v1/shipments", json=shipped).status_code == 202
+    assert site.internal.post("/v1/invoices", json={"order": name, "number": "INV-1"}).status_code == 202
+    site.road.work()
+    now = site.internal.get(f"/v1/orders/{name}").json()
+    assert now["status"] == "invoiced"
+    assert now["open_lines"] == {"1": "6", "2": "24"}
+    sent = site.internal.get("/v1/documents", params={"direction": "out"}).json()["items"]
+    assert {one["set"] for one in sent} == {"855", "856", "810", "997"}
+
+
+def test_a_write_with_an_idempotency_key_happens_once(site: Site) -> None:
+    name = site.order()
+    body = {"order": name, "number": "SH-1"}
+    first = site.internal.post("/v1/shipments", json=body, headers={"Idempotency-Key": "k"})
+    second = site.internal.post("/v1/shipments", json=body, headers={"Idempotency-Key": "k"})
+    assert first.json() == second.json()
+    assert len(site.road.rows(schema.event, type="shipment.confirmed")) == 1
+
+
+def test_the_same_idempotency_key_for_another_write_is_a_conflict(site: Site) -> None:
+    name = site.order()
+    for number, status in (("SH-1", 202), ("SH-2", 409)):
+        body = {"order": name, "number": number}
+        assert site.internal.post("/v1/shipments", json=body, headers={"Idempotency-Key": "k"}).status_code == status
+
+
+def test_a_rejected_order_cannot_be_accepted(site: Site) -> None:
+    name = site.order()
+    assert site.internal.post(f"/v1/orders/{name}/reject", json={"reason": "discontinued"}).status_code == 202
+    answer = site.internal.post(f"/v1/orders/{name}/accept", json={})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:gateway:order-rejected")
+
+
+def test_a_reader_may_not_write(site: Site) -> None:
+    name = site.order()
+    assert site.reader.get(f"/v1/orders/{name}").status_code == 200
+    assert site.reader.post(f"/v1/orders/{name}/accept", json={}).status_code == 403
+
+
+def test_a_key_of_the_test_lane_sees_nothing_of_production(site: Site) -> None:
+    name = site.order()
+    assert site.other_lane.get("/v1/orders").json()["items"] == []
+    assert site.other_lane.get(f"/v1/orders/{name}").status_code == 404
+    assert site.other_lane.get("/v1/events").json()["events"] == []
+
+
+def test_the_event_feed_goes_on_from_its_cursor(site: Site) -> None:
+    name = site.order()
+    page = site.internal.get("/v1/events").json()
+    assert [event["type"] for event in page["events"]] == ["order.received"]
+    assert page["events"][0]["specversion"] == "1.0"
+    site.internal.post(f"/v1/orders/{name}/accept", json={})
+    rest = site.internal.get("/v1/events", params={"cursor": page["cursor"]}).json()
+    assert [event["type"] for event in rest["events"]] == ["order.accepted"]
+
+
+def test_what_is_stuck_is_said_in_plain_words_and_settled(site: Site) -> None:
+    site.send(interchange([order()], sender="SOMEBODY"))
+    site.road.work()
+    (item,) = site.internal.get("/v1/exceptions").json()["items"]
+    assert item["title"] == 'The sender "SOMEBODY" is not allowed on connection harbor-pine.'
+    assert all(item[field] for field in ("where", "why", "who", "what_to_do"))
+    settled = site.internal.post(f"/v1/exceptions/{item['id']}/settle").json()
+    assert settled["settled_by"] == "erp"
+    assert site.internal.get("/v1/exceptions").json()["items"] == []
+
+
+def test_a_delivery_shows_its_tries_and_is_sent_again(site: Site) -> None:
+    site.order()
+    site.road.deliver()
+    (one,) = [d for d in site.internal.get("/v1/deliveries").json()["items"] if d["kind"] == "envelope"]
+    shown = site.internal.get(f"/v1/deliveries/{one['id']}").json()
+    assert (shown["status"], len(shown["tries"])) == ("delivered", 1)
+    again = site.internal.post(f"/v1/deliveries/{one['id']}/resend").json()
+    assert again["id"] != one["id"]
+
+
+@pytest.mark.parametrize("path", ["/v1/orders/D-999", "/v1/orders/nonsense", "/v1/deliveries/L-9", "/v1/nothing"])
+def test_what_is_not_there_is_a_problem_not_a_traceback(site: Site, path: str) -> None:
+    answer = site.internal.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_wrong_body_names_each_fault(site: Site) -> None:
+    name = site.order()
+    answer = site.internal.post("/v1/shipments", json={"order": name, "date": "tomorrow"})
+    assert answer.status_code == 422
+    assert {fault["pointer"] for fault in answer.json()["errors"]} == {"/body/number", "/body/date"}
+
+
+def test_health_readiness_and_metrics(site: Site) -> None:
+    assert site.internal.get("/healthz").json() == {"status": "alive"}
+    assert site.internal.get("/readyz").json() == {"status": "ready"}
+    site.send()
+    assert 'gateway_due{table="transmission",stage="unwrap"} 1' in site.internal.get("/metrics").text
+
+
+def test_the_openapi_description_is_complete(site: Site) -> None:
+    described = site.internal.get("/v1/openapi.json").json()
+    for path, verbs in described["paths"].items():
+        for verb, operation in verbs.items():
+            assert operation.get("summary"), f"{verb} {path} says nothing"
