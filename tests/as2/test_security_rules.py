@@ -29,6 +29,13 @@ from gateway.as2.stream import Stream
 
 SIGNED_ONLY = Sends(cipher=None)
 ANY_ENCRYPTION = Accepts(encrypted=False)
+HEADERS = [
+    ("AS2-From", "us"),
+    ("AS2-To", '"The Peer"'),
+    ("Message-ID", "<1@us>"),
+    ("Content-Type", "application/pkcs7-mime; smime-type=compressed-data"),
+    ("Disposition-Notification-To", "us"),
+]
 
 
 def modifier(failure: AS2Error | None) -> str | None:
@@ -359,19 +366,36 @@ def test_5_one_disposition_for_all_of_them(pair: Pair, sends: Sends) -> None:
 
 
 def test_5_no_padding_oracle(pair: Pair) -> None:
-    """Red when `finish` is called, or the padding raises, before the signature has been looked at.
+    """Red when the padding raises in enveloped._from_cbc, or `finish` is called before the signature was looked at.
 
-    An attacker who changes the last but one block of ciphertext tries all values of its last byte: one of them makes
-    the padding right. No answer may stand out.
+    An attacker changes the last byte of the last but one block of ciphertext to all its values: one of them makes the
+    padding right. In this message that block is the end of a binary signature, so everything else still has its form.
     """
-    message = pair.message()
-    body = message.body()
+    digest = DIGESTS["sha256"]
+    front, boundary = b"Content-Type: text/plain\r\n\r\n", b"\r\n--b\r\n"
+    signature = signed.sign(digest.new().digest(), pair.us.rsa, digest, "rsa-pkcs1v15", NOW)
+    fixed = len(b"--b\r\n" + front + boundary + b"Content-Type: application/pkcs7-signature\r\n\r\n" + signature)
+    headers = b"Content-Type: multipart/signed; boundary=b; micalg=sha-256\r\n\r\n"
+    part = front + b"x" * (-(fixed + len(headers)) % 16)  # the closing boundary then begins the last block
+    hasher = digest.new()
+    hasher.update(part)
+    signature = signed.sign(hasher.digest(), pair.us.rsa, digest, "rsa-pkcs1v15", NOW)
+    plain = b"".join(
+        (headers, b"--b\r\n", part, boundary, b"Content-Type: application/pkcs7-signature\r\n\r\n", signature)
+    )
+    assert len(plain) % 16 == 0
+    plain += b"\r\n--b--"
+    chunks, _ = enveloped.encrypted([plain], len(plain), pair.peer.rsa, "aes256-cbc", "rsa-pkcs1v15", Entropy())
+    body = b"".join(chunks)
+    received, _ = pair.arrival(HEADERS, body)
+    assert received.failure is None, "unchanged, the message is a good one"
     at = len(body) - 17
     answers = []
     for value in range(256):
         changed = body[:at] + bytes((value,)) + body[at + 1 :]
         if changed != body:
-            received, _ = pair.arrival(*with_body(message, changed))
+            received, _ = pair.arrival(HEADERS, changed)
+            assert received.message is None
             answers.append(received.disposition)
     assert len(answers) == 255
     assert len(set(answers)) == 1
@@ -422,15 +446,6 @@ def compressed_message(data: bytes) -> bytes:
     deflated = tlv(OCTET_STRING, zlib.compress(data))
     inner = integer(0) + identifier(ZLIB) + tlv(SEQUENCE, tlv(OID, DATA), tlv(0xA0, deflated))
     return tlv(SEQUENCE, tlv(OID, COMPRESSED_DATA), tlv(0xA0, tlv(SEQUENCE, inner)))
-
-
-HEADERS = [
-    ("AS2-From", "us"),
-    ("AS2-To", '"The Peer"'),
-    ("Message-ID", "<1@us>"),
-    ("Content-Type", "application/pkcs7-mime; smime-type=compressed-data"),
-    ("Disposition-Notification-To", "us"),
-]
 
 
 def test_6_a_bomb_by_ratio(pair: Pair) -> None:
