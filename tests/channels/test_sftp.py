@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 from pydantic import ValidationError
 
@@ -32,7 +33,7 @@ from gateway.channels.channel import (
     Unknown,
     Unsettled,
 )
-from gateway.channels.sftp import WORKING, LoginRefused, SftpChannel, SftpSettings
+from gateway.channels.sftp import WORKING, LoginRefused, SftpChannel, SftpSettings, fingerprint
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 pytestmark = [
@@ -345,6 +346,53 @@ def test_a_refused_login_waits_and_says_so(there: There, tmp_path: Path) -> None
     (tmp_path / "nonsense").write_text("no key")
     with pytest.raises(LoginRefused, match="no private key"):
         list(there.channel(private_key=f"file:{tmp_path / 'nonsense'}").poll())
+
+
+class PasswordOnly(paramiko.ServerInterface):
+    """A server of the kind that wants a password and nothing else."""
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "password"
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        good = (username, password) == ("northwind", "right")
+        return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.common.OPEN_SUCCEEDED
+
+
+class EmptyFolder(paramiko.SFTPServerInterface):
+    def list_folder(self, path: str) -> list[paramiko.SFTPAttributes]:
+        return []
+
+
+def test_a_password_logs_in_where_they_want_one_and_a_wrong_one_waits() -> None:
+    key = paramiko.RSAKey.generate(2048)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transports: list[paramiko.Transport] = []
+
+        def serve() -> None:
+            for _ in range(2):
+                transports.append(paramiko.Transport(listener.accept()[0]))
+                transports[-1].add_server_key(key)
+                transports[-1].set_subsystem_handler("sftp", paramiko.SFTPServer, EmptyFolder)
+                transports[-1].start_server(server=PasswordOnly())
+
+        server = threading.Thread(target=serve)
+        server.start()
+        said = {"host": "127.0.0.1", "port": listener.getsockname()[1], "user": "northwind", "inbox": "/"}
+        said |= {"host_keys": [fingerprint(key)], "password": "env:PASSWORD", "timeout": "5s", "stable_for": "0s"}
+        settings = SftpSettings.model_validate(said)
+        wire = SftpChannel(settings, lambda reference: {"env:PASSWORD": "wrong"}.get(reference, reference))
+        with pytest.raises(LoginRefused):
+            wire.session()
+        wire = SftpChannel(settings, lambda reference: {"env:PASSWORD": "right"}.get(reference, reference))
+        assert wire.session().listdir("/") == []
+        wire.close()
+        server.join()
+        for transport in transports:
+            transport.close()
 
 
 def test_a_server_that_is_not_there_or_no_server_at_all(there: There) -> None:
