@@ -21,6 +21,8 @@ VERBS: dict[str, str] = {
     "run": "The server: one web and one worker process",
     "inspect": "What is this file? Verdict and findings in plain words",
     "acknowledge": "The acknowledgement a file deserves: 997, 999, TA1 or CONTRL",
+    "translate": "A partner's document into our language, or on into another format",
+    "render": "A canonical document as a partner wants it",
     "trace": "Everything about one order, document, delivery or control number",
     "resend": "The same bytes again; shows who sees what before it sends",
     "reprocess": "The same input through today's maps; shows what follows first",

@@ -63,7 +63,8 @@ class Problem:
 
     def __str__(self) -> str:
         at = f"{self.place} at {self.position}" if self.position else self.place
-        return f"{at}: {self.field} = {self.value!r}: {self.why}" + (f" [{self.line}]" if self.line else "")
+        said = f": {self.field} = {self.value!r}:" if self.field else ""
+        return f"{at}{said} {self.why}" + (f" [{self.line}]" if self.line else "")
 
 
 class MapError(Exception):

@@ -36,6 +36,7 @@ def document(chart: Map, draw: Draw, *, rich: int = 5) -> Document:
     else:
         assert isinstance(chart.text, Tree)
         values = _block(chart.text, chart.text.root, draw, rich, {})
+    chart.given.fill(values)
     values = prune(chart.canonical, values) or {}
     chart.units.read(values, chart.canonical)
     return chart.canonical.model_validate({**values, "source": chart.source(PARTNER)})

@@ -22,8 +22,8 @@ from gateway.mapping.generate import PARTNER, document
 from gateway.mapping.language import Block, Line
 from gateway.mapping.map import Map
 from gateway.mapping.source import read_yaml
-from gateway.mapping.x12.rows import Row
 from gateway.mapping.x12.reading import all_uses
+from gateway.mapping.x12.rows import Row
 from gateway.mapping.x12.shape import Use, element_of, first
 
 Facts = list[tuple[str, str, str, str]]  # what is said, its value, the line's key, where the line stands

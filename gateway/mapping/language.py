@@ -237,7 +237,7 @@ def understand(text: MapText) -> Language:
     root.items = builder.block(text.sections["lines"], model, "")
     faults += builder.faults
     if not faults:
-        faults += _undeclared(root, text.sections["loses"], text.start)
+        faults += _undeclared(root, text.sections["loses"], text.sections["given"], text.start)
     if faults:
         raise MapFaults(faults)
     loses = {pattern: raw.value or "" for pattern, raw in text.sections["loses"].items()}
@@ -266,7 +266,7 @@ def losing(loses: Mapping[str, str], full: str) -> list[str]:
     return [pattern for pattern in loses if fnmatchcase(full, pattern) or fnmatchcase(full, f"{pattern}.*")]
 
 
-def _undeclared(root: Block, loses: Mapping[str, Raw], start: Origin) -> list[Fault]:
+def _undeclared(root: Block, loses: Mapping[str, Raw], given: Mapping[str, Raw], start: Origin) -> list[Fault]:
     """Every canonical field is carried or declared lost, so that writing never drops silently."""
     out: list[Fault] = []
     used: set[str] = set()
@@ -284,7 +284,7 @@ def _undeclared(root: Block, loses: Mapping[str, Raw], start: Origin) -> list[Fa
             for name, found in fields_of(model).items():
                 path, here = (*prefix, name), full + name
                 deeper = any(p[: len(path)] == path for p in (*lines, *below))
-                if path in lines or (found.kind == "dict" and deeper):
+                if path in lines or here in given or (found.kind == "dict" and deeper):
                     continue
                 if path in below:
                     cover(found.type, below[path], f"{here}.")

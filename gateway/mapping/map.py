@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from gateway.mapping.echo import Echo
 from gateway.mapping.faults import MapError, MapFault, MapFaults, Problem
 from gateway.mapping.fields import OWN, Path
 from gateway.mapping.flat import Flat
+from gateway.mapping.given import Given
 from gateway.mapping.language import Block, Effective, Language, Line, covered, explain, losing, understand
 from gateway.mapping.source import MapText
 from gateway.mapping.split import Split
@@ -62,6 +63,7 @@ class Map:
         try:
             unit = self.language.codes.get("unit")
             self.units = Units(text.sections["convert"], set(unit.table) if unit is not None else None)
+            self.given = Given(text.sections["given"], self.canonical)
             self.echo = Echo(text.sections["echo"], self.canonical, self.units)
             options = {key: raw.value or "" for key, raw in text.sections["options"].items()}
             if guide is not None:
@@ -174,8 +176,9 @@ class Map:
     # -- both ------------------------------------------------------------
     def _outgoing(self, document: Document, answers: Sequence[Document]) -> Document:
         if not isinstance(document, self.canonical):
-            why = f"is a {document.kind}, and this map carries a {self.canonical.kind}"
+            why = f"is of kind {document.kind}, and {self.name} carries {self.canonical.kind}"
             raise MapError([Problem("the document", None, "", None, why, "")])
+        self.given.check(document)
         if answers:
             document = self.echo.fill(document, answers)
         return self.units.write(document)
@@ -185,6 +188,7 @@ class Map:
         return partner is not None and document.source == self.source(partner)
 
     def _document(self, values: dict[str, Any], partner: str | None) -> Document:
+        self.given.fill(values)
         self.units.read(values, self.canonical)
         values["source"] = self.source(partner)
         try:
@@ -213,7 +217,8 @@ class Map:
 
     def lost(self, document: Document, *, partner: str | None = None) -> dict[str, str]:
         """What this document holds and the map does not carry: canonical path -> reason."""
-        return lost(self.language, document, leftovers=not self.keeps_leftovers(document, partner))
+        given = [".".join(path) for path in self.given.values]
+        return lost(self.language, document, given, leftovers=not self.keeps_leftovers(document, partner))
 
     def provenance(
         self, rows: Sequence[Row], positions: Sequence[int], *, separators: tuple[str, str] = SEPARATORS
@@ -249,7 +254,7 @@ class Map:
         return out
 
 
-def lost(language: Language, document: Document, *, leftovers: bool) -> dict[str, str]:
+def lost(language: Language, document: Document, given: Collection[str], *, leftovers: bool) -> dict[str, str]:
     """Canonical path -> why the map does not carry it, for what the document holds."""
     out: dict[str, str] = {}
 
@@ -272,6 +277,8 @@ def lost(language: Language, document: Document, *, leftovers: bool) -> dict[str
                     node(item, (), inside, f"{here}.", f"{shown}{name}{index}.")
             elif isinstance(inner, Node) and deeper:
                 node(inner, path, scope, f"{here}.", f"{shown}{name}.")
+            elif here in given:
+                continue
             elif isinstance(inner, dict) and deeper:
                 for key in inner:
                     if (*path, key) not in lines:

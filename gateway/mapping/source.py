@@ -16,7 +16,7 @@ import yaml
 
 from gateway.mapping.faults import Fault, MapFault, MapFaults, Origin
 
-SECTIONS = ("options", "codes", "convert", "parts", "echo", "lines", "loses", "unusual")
+SECTIONS = ("options", "codes", "convert", "parts", "echo", "given", "lines", "loses", "unusual")
 WORDS = ("map", "document", "canonical", "extends", "uses", "split")
 
 
@@ -159,7 +159,7 @@ def _over(
         "codes": {**base.sections["codes"], **sections["codes"]},  # a table is replaced whole
         "lines": overlay(base.sections["lines"], lines),
     }
-    for section in ("options", "convert", "echo", "loses", "unusual"):
+    for section in ("options", "convert", "echo", "given", "loses", "unusual"):
         merged[section] = overlay(base.sections[section], sections[section])
     return MapText(name, base.words | words, merged, (f"{name}.yaml", *base.files), (f"{name}.yaml",), start)
 

@@ -1,0 +1,106 @@
+"""`gateway translate`: a partner's document into our language, or on into another format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.canonical import Document, dump
+from gateway.cli.charts import MapName, MapsFolder, PartnerName, PartnersFolder, agreed, book, chart, library, written
+from gateway.cli.stop import Stop
+from gateway.formats.x12.frames import InterchangeOpened, SetFramed
+from gateway.formats.x12.framing import Reader
+from gateway.formats.x12.separators import NotX12, Separators
+from gateway.mapping import Library, Map, MapError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def translate(
+    file: Annotated[Path, typer.Argument(help="The document as the partner sent it.", exists=True, dir_okay=False)],
+    partner: PartnerName = None,
+    map_name: MapName = None,
+    to: Annotated[
+        str, typer.Option("--to", help="json, or where it goes on to: a map's name, x12, csv or xml.")
+    ] = "json",
+    maps: MapsFolder = Path("maps"),
+    partners: PartnersFolder = Path("partners"),
+) -> None:
+    """Read a document with its map and print it in our language as JSON, or write it on in another format.
+
+    Exit code 1: something in the document could not be carried. 2: there is no such map, partner or document.
+    """
+    known = None if partner is None else book(partners, maps)
+    charts = library(maps) if known is None else known.library
+    if map_name is None and known is None:
+        raise Stop("say whose document this is, --partner P, or which map reads it, --map M")
+
+    def find(document: str) -> Map:
+        if map_name is not None:
+            return chart(charts, map_name)
+        assert known is not None
+        return agreed(known, partner or "", document, "in")
+
+    try:
+        found = list(_read(file.read_bytes(), find, partner or map_name))
+    except MapError as error:
+        raise Stop("\n".join(map(str, error.problems)), code=1) from None
+    if not found:
+        raise Stop(f"{file} holds no document")
+    for document in found:
+        if to == "json":
+            print(dump(document, indent=1))
+        else:
+            sys.stdout.buffer.write(written(_onward(charts, to, document), document, partner=None))
+    sys.stdout.flush()
+
+
+def _read(data: bytes, find: Callable[[str], Map], partner: str | None) -> Iterator[Document]:
+    """Every document of a file: the sets of its interchanges, or the documents of a CSV or XML file."""
+    head = data.lstrip(b"\xef\xbb\xbf \r\n\t")[:3].upper()
+    if head != b"ISA":
+        by = find("xml" if head[:1] == b"<" else "csv")
+        if by.guide is not None:
+            raise Stop(f"{by.name} reads {by.document}, and this file has no ISA segment")
+        yield from by.read_text(data, partner=partner)
+        return
+    separators: Separators | None = None
+    try:
+        for frame in Reader([data]):
+            if isinstance(frame, InterchangeOpened):
+                separators = frame.separators
+            elif isinstance(frame, SetFramed) and separators is not None:
+                yield from _set(find(frame.set_id), frame, separators, partner)
+    except NotX12 as error:
+        raise Stop(str(error)) from None
+
+
+def _set(by: Map, frame: SetFramed, separators: Separators, partner: str | None) -> list[Document]:
+    if by.guide is None or by.guide.set_id != frame.set_id:
+        raise Stop(f"{by.name} reads {by.document}, and this is a {frame.set_id}")
+    positions = by.guide.check(frame.rows, separators, text=frame.text).positions
+    inner = (separators.component or ":", separators.repetition or "^")
+    return by.read_all(frame.rows, positions, partner=partner, separators=inner)
+
+
+def _onward(charts: Library, to: str, document: Document) -> Map:
+    """The map that writes the other side: named, or the only one of a format for this kind of document."""
+    names = charts.names()
+    if to in names:
+        return chart(charts, to)
+    fitting = [name for name in names if _writes(charts, name, to, document)]
+    if len(fitting) != 1:
+        there = ", ".join(fitting) or ", ".join(name for name in names if _writes(charts, name, "", document))
+        text = f"{len(fitting) or 'no'} maps write {document.kind} as {to}"
+        raise Stop(f"{text}; name one with --to: {there}")
+    return chart(charts, fitting[0])
+
+
+def _writes(charts: Library, name: str, to: str, document: Document) -> bool:
+    found = chart(charts, name)
+    return isinstance(document, found.canonical) and to in ("", found.format, found.document)
