@@ -3,9 +3,9 @@
     python -m benchmarks.x12 [--json] [--megabytes 5] [--long 50]
 
 The floor (a) is `[segment.split("*") for segment in text.split("~")]` over the whole file. Ours reads bytes, frames,
-splits, validates with the packaged guides and yields rows with loop positions. pyx12 runs on a cut of the same files, with
-maps made from the same guides, and is compared byte for byte. The garbage collector is off while the clock runs: a list of
-all rows would make it work for (a) alone.
+splits, validates with the packaged guides and yields rows with loop positions. pyx12 runs on a cut of the same files,
+with maps made from the same guides, and is compared byte for byte. The garbage collector is off while the clock runs: a
+list of all rows would make it work for (a) alone.
 """
 
 from __future__ import annotations

@@ -147,6 +147,8 @@ class Checker:
         self._checks: dict[str, SegmentChecks] = {}
         self._has_tree = "HL" in automaton.by_tag
         self._has_totals = set_id in LINES and "CTT" in automaton.by_tag
+        tags = LINES[set_id][0] if self._has_totals else ()
+        self._lines = [use.index for tag in tags for use in automaton.by_tag.get(tag, ())]
         self._entries: dict[str, list[Entry]] = {tag: [] for tag in automaton.by_tag}
         tables: list[Table] = [{} for _ in automaton.uses]
         for index, moves in enumerate(automaton.moves):
@@ -225,8 +227,10 @@ class Checker:
             return None
         if self._has_tree and not tree_is_plain(rows, self._levels):
             return None
-        if self._has_totals and not totals_agree(self._set_id, rows):
-            return None
+        if self._has_totals:
+            lines = sum(map(out.count, self._lines))
+            if not totals_agree(self._set_id, rows, lines=lines):
+                return None
         return out
 
     def explain(self, rows: Sequence[Row], tolerate: Tolerance) -> Checked:
@@ -307,6 +311,13 @@ class _Walk:
         """Walk, then look at what only the whole set shows."""
         for i, row in enumerate(self.rows):
             tag = row[0]
+            if tag != tag.strip():
+                tag = tag.strip()
+                self._find(Code.SEGMENTS_INDENTED, tag, i + 1)
+            if not tag:
+                self._find(Code.EMPTY_SEGMENTS, tag, i + 1)
+                self.positions.append(-1)
+                continue
             if tag not in self.automaton.by_tag and tag.upper() in self.automaton.by_tag:
                 self._find(Code.TAG_LOWER_CASE, tag, i + 1, value=tag, expected=tag.upper())
                 tag = tag.upper()

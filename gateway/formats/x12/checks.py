@@ -32,10 +32,8 @@ _NAMES: dict[str, object] = {
     "has_control": values.has_control,
     "is_date": values.is_date,
     "is_decimal": values.is_decimal,
-    "is_number_of": values.is_number_of,
     "is_time": values.is_time,
     "is_whole": values.is_whole,
-    "is_whole_of": values.is_whole_of,
     "small": values.SMALL_NUMBERS,
     "times": values.GOOD_TIMES,
 }
@@ -67,7 +65,7 @@ def _simple(w: _Writer, element: ElementDef, x: str, place: str, names: dict[str
         listed = f"codes_{element.number}"
         names[listed] = element.codes
     if not w.explain:
-        _simple_fast(w, element, x)
+        _simple_fast(w, element, x, names)
         return
     number = kind == "R" or kind[0] == "N"
     size = f"digits({x})" if number else f"len({x})"
@@ -90,28 +88,52 @@ def _simple(w: _Writer, element: ElementDef, x: str, place: str, names: dict[str
         w(f"elif not is_time({x}): add(Code.INVALID_TIME, {place}, {x}, '{low} {high}')")
 
 
-def _simple_fast(w: _Writer, element: ElementDef, x: str) -> None:
+def _simple_fast(w: _Writer, element: ElementDef, x: str, names: dict[str, object]) -> None:
     low, high, kind = element.min, element.max, element.type
-    length = f"{low} <= len({x}) <= {high}" if low > 1 else f"len({x}) <= {high}"
+    number = kind == "R" or kind[0] == "N"
     if element.codes:
+        # the length matters only for codes of the list that do not keep to it
         fitting = all(low <= len(code) <= high for code in element.codes)
-        typed = kind == "ID" or kind == "AN"
+        typed = not number and kind not in ("DT", "TM")
+        length = "" if fitting or not typed else f" or not {low} <= len({x}) <= {high}"
+        w(f"if {x} not in codes_{element.number}{length}: return False")
         if typed:
-            # the length matters only for codes of the list that do not keep to it
-            w(f"if {x} not in codes_{element.number}{'' if fitting else f' or not {length}'}: return False")
             return
-        w(f"if {x} not in codes_{element.number}: return False")
     if kind == "DT":
-        bounded = "" if (low, high) == (6, 8) else f" or not {length}"
+        bounded = f" or len({x}) != {low}" if low == high else f" or not {low} <= len({x}) <= {high}"
         w(f"if {x} not in dates and not is_date({x}){bounded}: return False")
     elif kind == "TM":
-        w(f"if {x} not in times and not is_time({x}) or not {length}: return False")
-    elif kind == "R" or kind[0] == "N":
+        w(f"if {x} not in times and not is_time({x}) or not {low} <= len({x}) <= {high}: return False")
+    elif number:
         known = f"{x} not in small and " if low == 1 and high >= 4 else ""
-        test = "is_number_of" if kind == "R" else "is_whole_of"
-        w(f"if {known}not {test}({x}, {low}, {high}): return False")
+        test = f"{'decimal' if kind == 'R' else 'whole'}_{low}_{high}"
+        names[test] = (values.decimals if kind == "R" else values.wholes)(low, high)
+        w(f"if {known}not {test}({x}): return False")
+    elif low > 1:
+        w(f"if not {low} <= len({x}) <= {high}: return False")
     else:
-        w(f"if not {length}: return False")
+        w(f"if len({x}) > {high}: return False")
+
+
+def _brief(use: ElementUse, x: str, names: dict[str, object]) -> str | None:
+    """One test for a value that may be absent and one that is present, where there is one."""
+    element = use.element
+    if isinstance(element, CompositeDef):
+        return None
+    optional = use.requirement != "M"
+    if (
+        element.codes
+        and element.type in ("ID", "AN")
+        and all(element.min <= len(c) <= element.max for c in element.codes)
+    ):
+        name = f"{'maybe' if optional else 'codes'}_{element.number}"
+        names[name] = element.codes | {""} if optional else element.codes
+        return f"{x} not in {name}"
+    if element.codes or element.type not in ("ID", "AN", "B"):
+        return None
+    if optional:
+        return f"len({x}) > {element.max}" if element.min <= 1 else None
+    return f"not {element.min} <= len({x}) <= {element.max}"
 
 
 def _value(w: _Writer, use: ElementUse, x: str, place: str, names: dict[str, object], guarded: bool) -> None:
@@ -228,65 +250,76 @@ def _note(w: _Writer, note: str, present: Callable[[int], str], component_of: st
 
 
 def _fast(segment: SegmentDef, names: dict[str, object], guarded: bool) -> list[str]:
-    """Elements in order, left as soon as the segment ends; then the notes, as many as its length can break."""
+    """Elements in order, as many as there are; then the notes, as many as the segment's length can break."""
     w = _Writer(explain=False)
     uses = segment.elements
     need = max((use.position for use in uses if use.requirement == "M"), default=0)
     w("n = len(e)")
     w(f"if not {need} < n < {len(uses) + 2}: return False")
-    pairs = {p[0]: p[1] for note in segment.notes if note[0] == "P" and len(p := note_positions(note)) == 2}
-    by_position = {use.position: use for use in uses}
+    notes = [(note[0], note_positions(note), note) for note in segment.notes]
+    # pairs whose elements are next to each other are checked on the way
     inline = {
-        a: b
-        for a, b in pairs.items()
-        if b == a + 1 and a > need and b in by_position and b not in pairs
-        # pairs whose elements are next to each other are checked on the way
+        p[0]
+        for kind, p, _ in notes
+        if kind == "P" and len(p) == 2 and p[1] == p[0] + 1 and p[0] > need and p[1] <= len(uses)
     }
-    notes = [n for n in segment.notes if not (n[0] == "P" and len(n) == 5 and note_positions(n)[0] in inline)]
-    done = "return notes(e, n)" if notes else "return True"
+    inline = {first for first in inline if first - 1 not in inline}
     position = 1
     while position <= len(uses):
-        use = by_position[position]
-        x = f"e[{position}]"
+        use = uses[position - 1]
         if position > need:
-            w(f"if n == {position}: {done}")
-        w(f"x = {x}")
-        if use.requirement == "M":
-            w("if not x: return False")
-        else:
+            w(f"if n > {position}:")
+            w.depth += 1
+        if position in inline:
+            w(f"x = e[{position}]")
             w("if x:")
             w.depth += 1
-        _value(w, use, "x", f"{position}, None", names, guarded)
-        if position in inline:
-            partner = by_position[position + 1]
+            _value(w, use, "x", f"{position}, None", names, guarded)
             w(f"if n == {position + 1}: return False")
-            w(f"x = e[{position + 1}]")
-            w("if not x: return False")
-            _value(w, partner, "x", f"{position + 1}, None", names, guarded)
+            _present(w, uses[position], names, guarded)
             w.depth -= 1
             w(f"elif n > {position + 1} and e[{position + 1}]: return False")
             position += 2
             continue
-        if use.requirement != "M":
-            w.depth -= 1
+        if use.requirement == "M":
+            _present(w, use, names, guarded)
+        else:
+            brief = None if guarded else _brief(use, f"e[{position}]", names)
+            if brief:
+                w(f"if {brief}: return False")
+            else:
+                w(f"x = e[{position}]")
+                w("if x:")
+                w.depth += 1
+                _value(w, use, "x", f"{position}, None", names, guarded)
+                w.depth -= 1
         position += 1
-    w(done)
-    lines = ["def fast(e):", *w.lines]
-    if notes:
-        w = _Writer(explain=False)
-        for note in sorted(notes, key=lambda n: (n[0] != "R", min(note_positions(n)))):
-            sure = need
-            if note[0] != "R":  # the others are kept if their first element is absent
-                sure = max(need, min(note_positions(note)))
-                w(f"if n <= {min(note_positions(note))}: return True")
+    w.depth = 1
+    others = [(kind, p, note) for kind, p, note in notes if not (kind == "P" and len(p) == 2 and p[0] in inline)]
+    for kind, positions, note in sorted(others, key=lambda found: (found[0] != "R", min(found[1]))):
+        sure = need
+        if kind != "R":  # the others are kept if their first element is absent
+            sure = max(need, min(positions))
+            w(f"if n <= {min(positions)}: return True")
 
-            def present(i: int, sure: int = sure) -> str:
-                return f"e[{i}]" if i <= sure else f"(n > {i} and e[{i}])"
+        def present(i: int, sure: int = sure) -> str:
+            return f"e[{i}]" if i <= sure else f"(n > {i} and e[{i}])"
 
-            _note(w, note, present)
-        w("return True")
-        lines += ["def notes(e, n):", *w.lines]
-    return lines
+        _note(w, note, present)
+    w("return True")
+    return ["def fast(e):", *w.lines]
+
+
+def _present(w: _Writer, use: ElementUse, names: dict[str, object], guarded: bool) -> None:
+    """Tests of a value that has to be there."""
+    must = ElementUse(use.position, "M", use.element, use.repeat)
+    brief = None if guarded else _brief(must, f"e[{use.position}]", names)
+    if brief:
+        w(f"if {brief}: return False")
+        return
+    w(f"x = e[{use.position}]")
+    w("if not x: return False")
+    _value(w, use, "x", f"{use.position}, None", names, guarded)
 
 
 def _explain(segment: SegmentDef, names: dict[str, object], guarded: bool) -> list[str]:
@@ -329,19 +362,26 @@ class SegmentChecks:
     def explain(self, e: Row, add: Add) -> None:
         """Add a finding for every fault of the segment's elements."""
         if self._explain is None:
-            exec(self._compile(), self._scope)  # noqa: S102 - as above
+            code, names = self._compile()
+            self._scope.update(names)
+            exec(code, self._scope)  # noqa: S102 - as above
             self._explain = self._scope["explain"]
         self._explain(e, add)
 
 
+Compiled = tuple[CodeType, dict[str, object]]  # and the names it uses
+
+
 @cache
-def _compiled(segment: SegmentDef, guarded: bool) -> tuple[CodeType, Callable[[], CodeType], dict[str, object]]:
+def _compiled(segment: SegmentDef, guarded: bool) -> tuple[CodeType, Callable[[], Compiled], dict[str, object]]:
     names: dict[str, object] = {}
     source = "\n".join(_fast(segment, names, guarded))
     fast = compile(source, f"<{segment.tag} fast>", "exec")
 
     @cache
-    def explain() -> CodeType:
-        return compile("\n".join(_explain(segment, {}, guarded)), f"<{segment.tag} explain>", "exec")
+    def explain() -> Compiled:
+        used: dict[str, object] = {}
+        source = "\n".join(_explain(segment, used, guarded))
+        return compile(source, f"<{segment.tag} explain>", "exec"), used
 
     return fast, explain, names

@@ -19,6 +19,7 @@ from typing import Any
 from gateway.formats.finding import Finding
 from gateway.formats.x12.codes import Code
 from gateway.formats.x12.envelope import (
+    FUNCTIONAL_IDS,
     group_header_findings,
     group_trailer_findings,
     header_findings,
@@ -182,8 +183,10 @@ class Reader:
         self._splitter = Splitter(raw)
         lead = raw.segment + raw.ending
         self._end = raw.segment
-        self._st, self._se, self._ge = (f"{lead}{tag}{raw.element}" for tag in ("ST", "SE", "GE"))
-        self._tag_here = re.compile(rf"[A-Za-z0-9]{{2,3}}(?={re.escape(raw.element)}|{re.escape(raw.segment)}|[ \t\r\n]|\Z)")
+        self._st, self._se = (f"{lead}{tag}{raw.element}" for tag in ("ST", "SE"))
+        self._tag_here = re.compile(
+            rf"[A-Za-z0-9]{{2,3}}(?={re.escape(raw.element)}|{re.escape(raw.segment)}|[ \t\r\n]|\Z)"
+        )
         self._trailer_tag = len(lead) + 3
 
     def _read_on(self) -> bool:
@@ -418,9 +421,13 @@ class Reader:
         self._sets += 1
         self._position += 1
         rows[0][0] = rows[0][0].upper()
-        findings = [self._tolerate.finding(code, value=value) for code, value in deviations]
-        findings += set_findings(rows, self._gs[1].strip() if len(self._gs) > 1 else "", self._tolerate)
         number = rows[0][2] if len(rows[0]) > 2 else ""
+        functional_id = self._gs[1].strip() if len(self._gs) > 1 else ""
+        findings: list[Finding] = []
+        plain = number and rows[-1] == ["SE", str(len(rows)), number]
+        if deviations or not plain or FUNCTIONAL_IDS.get(rows[0][1]) != functional_id:
+            findings += [self._tolerate.finding(code, value=value) for code, value in deviations]
+            findings += set_findings(rows, functional_id, self._tolerate)
         if number and number == self._last_set:
             code = Code.SET_CONTROL_NUMBER_REPEATED
             findings.append(self._tolerate.finding(code, segment="ST", position=1, element=2, value=number))
@@ -436,7 +443,7 @@ class Reader:
             if trailer >= 0:
                 if trailer - at > SEARCH:
                     break
-                if text.find(self._st, at, trailer) >= 0 or text.find(self._ge, at, trailer) >= 0:
+                if text.find(self._st, at, trailer) >= 0:
                     return self._walk_set()
                 end = text.find(self._end, trailer + self._trailer_tag)
                 if end < 0 or end - trailer > LOOK_AHEAD:

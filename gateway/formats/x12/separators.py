@@ -168,7 +168,9 @@ def _without_isa16(text: str, element: str, fields: list[str]) -> tuple[Separato
     if len(fields) < ISA_ELEMENTS:
         return None
     head = [field.translate(_LINE_BREAKS) for field in fields[: ISA_ELEMENTS - 1]]
-    found = re.match(rf"([A-Z])([^A-Za-z0-9 \t\r\n]?)([ \t\r\n]*){_NEXT}$", fields[ISA_ELEMENTS - 1].strip(" "), re.IGNORECASE)
+    found = re.match(
+        rf"([A-Z])([^A-Za-z0-9 \t\r\n]?)([ \t\r\n]*){_NEXT}$", fields[ISA_ELEMENTS - 1].strip(" "), re.IGNORECASE
+    )
     if found is None or any(len(field.strip()) > 40 for field in head):
         return None
     usage, terminator, blank = found.groups()

@@ -20,23 +20,30 @@ class Splitter:
         self.raw = raw
         self.separators = decoded(raw)
         self._lead = raw.segment + raw.ending
-        self._twice = self._lead + raw.segment
         self._indented = self._lead + " "
+        self._every_end = raw.ending and raw.segment + raw.ending
         used = {raw.element, raw.component, raw.repetition, raw.segment}
         # line ends that would have to be put right: any beyond the expected one
         self._loose = [c for c in "\r\n" if c not in used and c not in raw.ending]
 
     def split(self, raw: str) -> tuple[list[Row], str, Deviations]:
-        """Rows, the text they were split from without line ends, and deviations."""
+        """Rows, the text they were split from without line ends, and deviations.
+
+        Nothing has to be put right where line ends are as many as segments and SE01 is right: an empty segment would be
+        one more.
+        """
         separators = self.separators
-        lead, element = self._lead, separators.element
-        if raw.isascii() and self._twice not in raw and self._indented not in raw:
-            segments = raw.split(lead)
+        element = separators.element
+        if raw.isascii() and not (separators.ending and self._indented in raw):
+            segments = raw.split(self._lead)
+            rows = [segment.split(element) for segment in segments]
             breaks = len(segments) - 1
-            ends = separators.ending and separators.segment + separators.ending
-            if all(raw.count(c) == breaks for c in ends) and not any(c in raw for c in self._loose):
-                text = separators.segment.join(segments) if separators.ending else raw
-                return [segment.split(element) for segment in segments], text, []
+            if (
+                rows[-1][1:2] == [str(breaks + 1)]
+                and all(raw.count(c) == breaks for c in self._every_end)
+                and not any(c in raw for c in self._loose)
+            ):
+                return rows, separators.segment.join(segments) if separators.ending else raw, []
         return self._mend(raw)
 
     def _mend(self, raw: str) -> tuple[list[Row], str, Deviations]:

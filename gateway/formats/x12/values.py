@@ -7,6 +7,8 @@ asks first; a set lookup costs a fifth of a pattern match.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 REMEMBERED = 40_000  # values a set may hold: all dates of a century, or some 3 MB of short strings
 
@@ -14,6 +16,7 @@ _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9][0-9]?)?)?")
 _WHOLE = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+_CONTROLS = bytes([*range(32), 127])
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 GOOD_DATES: set[str] = set()
@@ -61,19 +64,22 @@ def digits(value: str) -> int:
     return len(value) - value.count("-") - value.count(".")
 
 
-def is_number_of(value: str, low: int, high: int) -> bool:
-    """A decimal of a length."""
-    return _DECIMAL.fullmatch(value) is not None and low <= digits(value) <= high
+@cache
+def wholes(low: int, high: int) -> Callable[[str], object]:
+    """A test for whole numbers of a length."""
+    return re.compile(f"-?[0-9]{{{low},{high}}}").fullmatch
 
 
-def is_whole_of(value: str, low: int, high: int) -> bool:
-    """A whole number of a length."""
-    return _WHOLE.fullmatch(value) is not None and low <= digits(value) <= high
+@cache
+def decimals(low: int, high: int) -> Callable[[str], object]:
+    """A test for decimals of a length; sign and point do not count."""
+    return re.compile(f"-?(?:[0-9]{{{low},{high}}}|(?=[0-9.]{{{low + 1},{high + 1}}}\\Z)[0-9]*\\.[0-9]*)").fullmatch
 
 
 def has_control(text: str, *separators: str | None) -> bool:
     """Control characters that are no separators."""
-    if text.isprintable():
-        return False
-    found = set(_CONTROL.findall(text))
-    return bool(found - set(separators))
+    if text.isascii():
+        data = text.encode()
+        if len(data.translate(None, _CONTROLS)) == len(data):
+            return False
+    return bool(set(_CONTROL.findall(text)) - set(separators))
