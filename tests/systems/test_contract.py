@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import itertools
+import json
 import multiprocessing
 import os
 import random
@@ -326,7 +327,21 @@ def test_steps_that_are_certain_are_not_repeated(crm: Simulator) -> None:
     number = f"PO-{next(NUMBERS)}"
     command = replace(case.command(), document={**ORDER, "order_number": number})
     assert isinstance(settle(case.connector, case.command()), Done)
-    crm.control(hang_up_after_commit=2)  # the PUT's answer is lost, then the POST's
+    first = case.connector.apply(replace(command, data={}))  # without a status the second step cannot be made
+    assert isinstance(first, Rejected)
+    assert set(first.progress) == {"order"}
+    done, _ = until_done(case, replace(command, progress=first.progress))
+    assert done.data["update"]
+    lines = [json.loads(line) for line in crm.log.read_text(encoding="utf-8").splitlines()]
+    assert [line["method"] for line in lines if line["path"].startswith(f"/api/orders/{number}")] == ["PUT", "POST"]
+    case.connector.close()
+
+
+def test_every_step_whose_answer_is_lost_is_made_certain_in_the_end(crm: Simulator) -> None:
+    case = crm_case(crm)
+    command = replace(case.command(), document={**ORDER, "order_number": f"PO-{next(NUMBERS)}"})
+    assert isinstance(settle(case.connector, case.command()), Done)
+    crm.control(hang_up_after_commit=2)  # the PUT's answer is lost, then the next one's
     done, before = until_done(case, command)
     assert done.data["update"]
     assert before
