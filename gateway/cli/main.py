@@ -18,9 +18,16 @@ from typer.core import TyperCommand, TyperGroup
 from gateway.cli.stop import Stop
 
 VERBS: dict[str, str] = {
+    "init": "A starter deployment in a new folder: partners, maps, samples",
     "run": "The server: one web and one worker process",
+    "partner": "Begin with a new partner; see what holds for one and who said so",
+    "check": "Every fault in profiles, maps and guides, with its line and remedy",
+    "test": "Do our maps mean what we think? Round trips, approved cases, score",
+    "apply": "Publish profiles and maps as a new revision, after showing what changes",
+    "key": "API keys: make, list, revoke",
     "inspect": "What is this file? Verdict and findings in plain words",
     "acknowledge": "The acknowledgement a file deserves: 997, 999, TA1 or CONTRL",
+    "mask": "The same document without names, addresses and ids, for sharing",
     "translate": "A partner's document into our language, or on into another format",
     "render": "A canonical document as a partner wants it",
     "trace": "Everything about one order, document, delivery or control number",

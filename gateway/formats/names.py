@@ -5,8 +5,15 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from gateway.formats.x12.guide import GuideFault, packaged, release_of
+from gateway.formats.x12.guide import Dictionary, GuideFault, packaged, release_of
 from gateway.formats.x12.model import CompositeDef
+
+
+def nearest_dictionary(version: str) -> Dictionary:
+    """The dictionary of the release nearest to what GS08 says."""
+    releases = packaged().releases()
+    wanted = release_of(version) or releases[0]
+    return packaged().dictionary(min(releases, key=lambda known: (abs(int(known) - int(wanted)), known)))
 
 
 class X12Names:
@@ -15,23 +22,17 @@ class X12Names:
     def __init__(self, version: str) -> None:
         self._version = version
 
-    @property
-    def _release(self) -> str:
-        releases = packaged().releases()
-        wanted = release_of(self._version) or releases[0]
-        return min(releases, key=lambda known: (abs(int(known) - int(wanted)), known))
-
     def segment(self, tag: str) -> str | None:
         """What this segment is called."""
         try:
-            return packaged().dictionary(self._release).segment(tag).name or None
+            return nearest_dictionary(self._version).segment(tag).name or None
         except GuideFault:
             return None
 
     def element(self, tag: str, element: int, component: int | None) -> str | None:
         """What this element or component is called."""
         try:
-            uses = packaged().dictionary(self._release).segment(tag).elements
+            uses = nearest_dictionary(self._version).segment(tag).elements
         except GuideFault:
             return None
         if element > len(uses):

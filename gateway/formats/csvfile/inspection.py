@@ -58,7 +58,7 @@ def inspect(chunks: Iterable[bytes], encoding: str) -> CsvReport:
                 continue
             if not columns:
                 columns = len(row)
-                header = tuple(row) if _is_header(row) else ()
+                header = tuple(row) if is_header(row) else ()
                 findings.extend(_repeated(row) if header else ())
             widths[len(row)] += 1
             if len(row) != columns and len(odd) < MAX_FINDINGS:
@@ -136,7 +136,7 @@ def _chained(first: list[str], rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _is_header(row: list[str]) -> bool:
+def is_header(row: list[str]) -> bool:
     """Names, not values: every cell filled, none with a digit first, none twice as long as a name would be."""
     return len(row) > 1 and all(cell.strip() and not cell.strip()[0].isdigit() and len(cell) <= 60 for cell in row)
 
