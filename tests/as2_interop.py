@@ -19,6 +19,7 @@ from as2_pair import NOW, Entropy
 from gateway.as2.message import Collected
 from gateway.as2.partnership import Partnership
 from gateway.as2.receive import Received, receive
+from gateway.channels.as2_settings import As2Settings
 
 TABLE = yaml.safe_load((Path(__file__).parent / "as2/interop/capabilities.yaml").read_text())
 
@@ -120,6 +121,13 @@ def arrivals(partnership: Partnership) -> Iterator[Arrivals]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def posting_to(url: str, **settings: Any) -> As2Settings:
+    """Settings for a channel that only posts what is already made."""
+    bare = {"sign": "none", "encrypt": "none", "require_signed": False, "require_encrypted": False}
+    names = {"our_as2_name": "us", "their_as2_name": "The Peer"}
+    return As2Settings.model_validate({"url": url} | names | bare | settings)
 
 
 def with_profile(url: str, profile: Case) -> str:

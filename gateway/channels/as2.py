@@ -14,12 +14,8 @@ import base64
 import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Self
 
 import httpx
-from pydantic import Field, model_validator
 
 from gateway.as2.disposition import AS2Error
 from gateway.as2.mdn import MDN_SIZE, Mdn
@@ -27,36 +23,12 @@ from gateway.as2.message import MdnRequest
 from gateway.as2.mime import Headers, read_headers
 from gateway.as2.partnership import Partnership
 from gateway.as2.stream import Stream, sliced
+from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
 from gateway.channels.http import NOT_SENT, NOT_TAKEN_UP, OUR_KEY, BadUrl, checked, retry_after
-from gateway.partners.secrets import SecretMissing, SecretRef, Setting
-from gateway.partners.values import Duration, Written, wrong
+from gateway.partners.secrets import SecretMissing
 
 _OURS = frozenset({"content-length", "transfer-encoding", "host", "connection", "accept-encoding", "content-encoding"})
-
-
-class As2Settings(Written):
-    """Their AS2 address, and how the connection to it is made."""
-
-    url: Setting
-    allow_http: bool = False  # plain http to another machine: AS2 protects the message itself, not who talks to whom
-    user: Setting | None = None
-    password: SecretRef | None = None
-    ca: Path | None = None  # certificates that their server's certificate must come from; default: the public ones
-    client_certificate: Path | None = None  # PEM with our TLS certificate
-    client_key: Path | None = None  # and its key, if that is in a file of its own
-    chunked: bool = False  # for servers that want it; default is Content-Length
-    connect_timeout: Duration = timedelta(seconds=30)
-    timeout: Duration = timedelta(seconds=300)  # without a byte: a server opens 50 MB before it answers
-    headers: dict[str, str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if (self.user is None) != (self.password is None):
-            raise wrong("one of `user` and `password` is missing", "give both, or neither")
-        if self.client_key is not None and self.client_certificate is None:
-            raise wrong("`client_key` without `client_certificate`", "give the certificate that the key belongs to")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +71,10 @@ class As2Channel:
     def exchange(self, headers: Iterable[tuple[str, str]], body: bytes | Iterable[bytes]) -> Exchange:
         """Post one message; a body in pieces is never held whole. `Content-Length` among the headers is believed."""
         try:
+            if self.settings.url is None:
+                return Exchange(Refused("this connection has no `url`: they only send to us"), None)
             url = checked(self._resolve(self.settings.url), allow_http=self.settings.allow_http)
-            sent = Headers([*headers, *self.settings.headers.items(), *self._credentials()])
+            sent = Headers([*headers, *self._credentials()])
         except (BadUrl, SecretMissing, AS2Error) as error:
             return Exchange(Refused(str(error)), None)
         expects_receipt = _expects_receipt(sent)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.channels.as2 import As2Channel
+from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Polls, Resolve, Sends
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
 from gateway.channels.http import HttpChannel, HttpSettings
@@ -14,6 +16,7 @@ from gateway.partners.values import Written
 
 # kind -> what a connection of this kind may say beside what every connection says
 SETTINGS: dict[str, type[Written]] = {
+    "as2": As2Settings,
     "directory": DirectorySettings,
     "http": HttpSettings,
     "sftp": SftpSettings,
@@ -28,6 +31,7 @@ POLLERS: dict[str, Callable[[Any, Resolve], Polls]] = {
 
 # kind -> a wire on which we send
 SENDERS: dict[str, Callable[[Any, Resolve], Sends]] = {
+    "as2": As2Channel,
     "directory": DirectoryChannel,
     "http": HttpChannel,
     "sftp": SftpChannel,

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as2_interop import posting_to
 from as2_pair import NOW, Entropy, Pair, Side
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.as2.build import Document, build
 from gateway.as2.mdn import Sent as Kept
 from gateway.as2.mdn import judge, read_mdn
 from gateway.as2.mime import Headers
 from gateway.as2.partnership import Partnership, Sends, WantsMdn
 from gateway.as2.receive import receive
-from gateway.channels.as2 import As2Channel, As2Settings, join, split
+from gateway.channels.as2 import As2Channel, join, split
+from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Parcel, Refused, Retry, Unknown
 from gateway.channels.channel import Sent as Delivered
 
@@ -96,7 +99,7 @@ def serving(partnership: Partnership | None = None, tls: ssl.SSLContext | None =
 
 @contextmanager
 def channel_to(port: int, **settings: Any) -> Iterator[As2Channel]:
-    made = As2Settings.model_validate({"url": f"http://127.0.0.1:{port}/as2"} | settings)
+    made = posting_to(settings.pop("url", f"http://127.0.0.1:{port}/as2"), **settings)
     channel = As2Channel(
         made, lambda reference: {"env:USER": "edi", "env:PASSWORD": "s3cret"}.get(reference, reference)
     )
@@ -314,12 +317,67 @@ def test_tls_with_a_client_certificate(pair: Pair, tmp_path: Path) -> None:
             assert isinstance(channel.exchange(message.headers, body).outcome, Delivered)
 
 
-def test_settings_say_what_is_missing() -> None:
-    with pytest.raises(ValueError, match="password"):
-        As2Settings.model_validate({"url": "https://x/", "user": "env:USER"})
-    with pytest.raises(ValueError, match="client_key"):
-        As2Settings.model_validate({"url": "https://x/", "client_key": "/x"})
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"user": "env:USER"}, "password"),
+        ({"client_key": "/x"}, "client_key"),
+        ({"receipt": "async"}, "receipt_url"),
+        ({"sign": "sha256"}, "sign with"),
+        ({"encrypt": "aes256-cbc"}, "encrypt to"),
+        ({"require_signed": True}, "signatures"),
+        ({"require_encrypted": True}, "open their messages"),
+        ({"compress": "after-signing"}, "compressed after"),
+        ({"their_as2_name": "ü"}, "AS2 name"),
+        ({"sign": "sha1"}, "sha256"),
+        ({"encrypt": "3des-cbc"}, "aes256-cbc"),
+    ],
+)
+def test_settings_say_what_is_missing(said: dict[str, str], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        posting_to("https://x/", **said)
+
+
+def test_an_address_that_is_not_encrypted(pair: Pair) -> None:
     with channel_to(0, url="http://partner.example.com/as2") as channel:
         outcome = channel.exchange([("Content-Type", "x/y")], b"").outcome
         assert isinstance(outcome, Refused)
         assert "not encrypted" in outcome.why
+
+
+def test_a_connection_is_a_partnership(pair: Pair, tmp_path: Path) -> None:
+    """From the words of a profile to a message that the other side accepts, and its receipt."""
+    secrets = {}
+    for name, side in (("us", pair.us), ("peer", pair.peer)):
+        pem = side.rsa.private_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        secrets |= {f"file:/{name}.pem": side.rsa.pem().decode(), f"file:/{name}.key": pem.decode()}
+
+    def said(our: str, their: str, our_name: str, their_name: str, **more: object) -> As2Settings:
+        return As2Settings.model_validate(
+            {
+                "url": "https://partner.example.com/as2",
+                "our_as2_name": our_name,
+                "their_as2_name": their_name,
+                "our_certificates": [{"certificate": f"file:/{our}.pem", "key": f"file:/{our}.key"}],
+                "their_certificates": [{"certificate": f"file:/{their}.pem", "use_from": "2026-01-01"}],
+                **more,
+            }
+        )
+
+    resolve = lambda reference: secrets.get(reference, reference)  # noqa: E731
+    outward = said("us", "peer", "us", "The Peer", sign="sha512", encrypt="aes256-gcm", accept_old=["sha1"])
+    inward = said("peer", "us", "The Peer", "us", their_receipt_urls=["https://us.example.com/as2"], max_size=1_000_000)
+    ours, theirs = outward.partnership(resolve), inward.partnership(resolve)
+    message = build([Document(b"ISA*00")], ours, message_id_="<1@us>", now=NOW, entropy=Entropy())
+    received = receive(message.headers, [message.body()], theirs, now=NOW, mdn_id="<m@p>", entropy=Entropy())
+    assert received.failure is None
+    assert received.message is not None
+    assert received.message.encryption is not None
+    assert (received.message.mic.digest, received.message.encryption.cipher) == ("sha512", "aes256-gcm")
+    receipt = read_mdn(Headers(received.mdn_headers), received.mdn_body, ours, NOW)
+    assert judge(receipt, Kept("<1@us>", "us", "The Peer", message.mics, True)).acknowledged
+    assert "sha1" in message.mics
+    assert theirs.may_post_to("https://us.example.com/as2")
+    assert theirs.limits.message == 1_000_000

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from as2_interop import arrivals
+from as2_interop import arrivals, posting_to
 from as2_pair import NOW, OPEN, Entropy
 
 from gateway.as2.build import Document, Outgoing, build
@@ -20,7 +20,7 @@ from gateway.as2.identity import OurIdentity, TheirIdentity
 from gateway.as2.mdn import Sent, Verdict, judge, read_mdn
 from gateway.as2.mime import Headers
 from gateway.as2.partnership import Partnership, Sends, WantsMdn
-from gateway.channels.as2 import As2Channel, As2Settings, Exchange
+from gateway.channels.as2 import As2Channel, Exchange
 
 pytestmark = [
     pytest.mark.interop,
@@ -70,7 +70,7 @@ def send(peer: str, number: int, partnership: Partnership = US_AND_THEM) -> tupl
     order = ORDER.format(n=number).encode()
     message = build([Document(order)], partnership, message_id_=f"<{number}@acme>", now=NOW, entropy=Entropy())
     body = message.body()
-    channel = As2Channel(As2Settings.model_validate({"url": f"{peer}/as2"}), lambda reference: reference)
+    channel = As2Channel(posting_to(f"{peer}/as2"), lambda reference: reference)
     exchange = channel.exchange(message.headers, body)
     channel.close()
     return message, body, exchange

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from as2_interop import Arrivals, Case, arrivals, cases, name_of, with_profile
+from as2_interop import Arrivals, Case, arrivals, cases, name_of, posting_to, with_profile
 from as2_pair import EDI, NOW, Pair
 
 from gateway.as2.mdn import Mdn, Sent, judge, read_mdn
 from gateway.as2.mime import Headers
 from gateway.as2.partnership import Accepts, Partnership, Sends, WantsMdn
-from gateway.channels.as2 import As2Channel, As2Settings
+from gateway.channels.as2 import As2Channel
 
 pytestmark = [
     pytest.mark.interop,
@@ -98,8 +98,7 @@ def we_send(pair: Pair, peer: str, case: Case) -> None:
         message = pair.message(DATA, sends, filename="po.edi")
         partnership = pair.outward(sends)
         profile = {"sign": sends.digest is not None, "encrypt": sends.cipher is not None}
-        settings = As2Settings.model_validate({"url": with_profile(f"{peer}/as2", profile)})
-        channel = As2Channel(settings, lambda reference: reference)
+        channel = As2Channel(posting_to(with_profile(f"{peer}/as2", profile)), lambda reference: reference)
         exchange = channel.exchange(message.headers, message.body())
         channel.close()
         if asynchronous:
