@@ -14,9 +14,9 @@ from gateway.mapping.judge import facts, judge, lint, read_usual, split
 USUAL = ROOT / "maps" / "usual.yaml"
 HEAD = """\
 # Where canonical fields usually stand in X12, and what qualifiers and codes usually mean: the second opinion of
-# `gateway check`. Each line was drawn from the maps of this folder (GATEWAY_UPDATE=1 pytest tests/mapping/test_judge.py)
-# and read by a person against the standard's names of elements and codes before it was committed, so a line that changes
-# here without a reason is a slip of the finger in a map. Partners' overlays are not drawn from: they say `unusual:`.
+# `gateway check`. Each line was drawn from the maps of this folder (GATEWAY_UPDATE=1 pytest tests/mapping) and read
+# against the standard's names of elements and codes before it was committed, so a line that changes here without a
+# reason is a slip of the finger in a map. Partners' overlays are not drawn from: they say `unusual:`.
 #
 #   MODEL.FIELD: data element[|format]     MODEL.FIELD in SEGMENT: qualifiers, - for none
 #   MODEL SEGMENTnn const|count|number|sum: what is written      code TABLE.CODE: our word
@@ -84,7 +84,9 @@ def test_lint_sees_a_field_in_another_element() -> None:
 
 def test_lint_sees_another_qualifier_and_another_code() -> None:
     qualifier = faulty("REF[01=DP]02: department", "REF[01=19]02: department")
-    assert any("Order.department in REF is usually 01=DP" in line for line in lint(qualifier, read_usual(USUAL.read_text())))
+    assert any(
+        "Order.department in REF is usually 01=DP" in line for line in lint(qualifier, read_usual(USUAL.read_text()))
+    )
     common = Library(changed("x12-common.yaml", "prepaid: PP, third-party: TP", "prepaid: TP, third-party: PP"))
     said = lint(common.map("x12-850-order"), read_usual(USUAL.read_text()))
     assert any("code payment.PP is usually prepaid" in line for line in said)

@@ -146,8 +146,9 @@ class Places:
         return self._tables[key]
 
     def of(self, use: Use) -> str:
-        """The place of a use's own row."""
-        return f"{self.prefix}{self.paths[first(use.child).index]}{use.key[len(use.tag) :]}"
+        """The place of a use's own row; qualifiers tell it from others of its object."""
+        said = "" if use.path else use.key[len(use.tag) :]
+        return f"{self.prefix}{self.paths[first(use.child).index]}{said}"
 
     def loop(self, index: int) -> str:
         """The mark of further instances of a loop."""

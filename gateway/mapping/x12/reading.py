@@ -282,7 +282,21 @@ class Reading:
         if use.pairs is not None:
             self._pairs(use, d, indent)
             known |= set(use.pairs.elements)
-        self._unknown(use, known, d, indent)
+        if use.values is None:
+            self._unknown(use, known, d, repr(self.places.of(use)), indent)
+            return
+        # one value of a list a row: what else the row holds is kept with the number of its value
+        element = next(n for n, line in use.lines.items() if line is use.values)
+        length = d
+        for name in use.values.path[:-1]:
+            length = f"{length}.get({name!r}, {{}})"
+        place = f"{self.places.of(use) + '#'!r} + str(len({length}.get({use.values.path[-1]!r}, ()))) + ':'"
+        s.add(
+            indent, f"if n <= {element} or not e[{element}]: left(K, {d}, {self.places.by_position(self.loop)}[p], e)"
+        )
+        s.add(indent, "else:")
+        s.add(indent + 1, "pass")
+        self._unknown(use, known, d, place, indent + 1)
 
     def _element(self, use: Use, element: int, line: Line, d: str, indent: int) -> None:
         s = self.source
@@ -362,14 +376,14 @@ class Reading:
         if self.trace:
             s.add(indent + 1, f"T[id({d}), {line.path!r}] = (i, {at}, {number})")
 
-    def _unknown(self, use: Use, known: set[int], d: str, indent: int) -> None:
+    def _unknown(self, use: Use, known: set[int], d: str, place: str, indent: int) -> None:
         """Elements no line names: one test finds that there is none."""
         top = max(known, default=0)
         tests = [f"n > {top + 1}"] if top < 99 else []
         tests += [f"n > {n} and e[{n}]" for n in range(1, top) if n not in known and n < 99]
         if tests:
             name = self.source.constant("U", frozenset(known))
-            self.source.add(indent, f"if {' or '.join(tests)}: LEFT(K, {d}, {self.places.of(use)!r}, e, {name})")
+            self.source.add(indent, f"if {' or '.join(tests)}: LEFT(K, {d}, {place}, e, {name})")
 
 
 def pair_value(use: Use) -> Format:

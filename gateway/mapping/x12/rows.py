@@ -3,6 +3,7 @@
 A leftover is kept on the nearest canonical object as (place, values):
     PO1/PID            a whole row of that position                      put back after the mapped rows of the position
     SPI|SPI/MSG        a row of a loop nobody maps                       put back with its loop
+    N9/MSG#2:02        an element of the row of a list's second value    patched into that row
     REF[01=DP]03       an element of a mapped row                        patched into the row that is written
     MEA04-2            a component of a mapped element                   patched likewise
     IT106+             a pair nothing could be made of                   takes the first free slot

@@ -259,7 +259,8 @@ class Writing:
         s.add(indent, f"r = [{', '.join(row)}]")
         if use.pairs:
             self._write_pairs(use, width, indent)
-        s.add(indent, f"if {kept}: PATCH({kept}, {place!r}, r, S[0])")
+        which = repr(place) if use.values is None else f"{place + '#'!r} + str({k}) + ':'"
+        s.add(indent, f"if {kept}: PATCH({kept}, {which}, r, S[0])")
         if use.pairs or not cells.get(width, "").startswith(("'", "str(")):
             s.add(indent, "while not r[-1]: r.pop()")
         s.add(indent, "w(r)")
