@@ -25,6 +25,7 @@ import stat
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import BinaryIO, Self
 
 from pydantic import Field, model_validator
@@ -119,6 +120,7 @@ class DirectoryChannel:
                 os.unlink(arrival.place, dir_fd=working)
                 return
             day = dt.datetime.now(dt.UTC).date().isoformat()
+            Path(self._archive).mkdir(0o700, parents=True, exist_ok=True)  # ours, unlike the inbox
             with _folder(self._archive) as archive, _folder(day, inside=archive) as today:
                 _move(working, today, arrival.place)
 

@@ -72,7 +72,6 @@ def test_not_committed_it_comes_again_under_the_same_id_before_anything_new(inbo
 
 
 def test_archived_files_keep_their_claim_and_leave_the_way(inbox: Path, tmp_path: Path) -> None:
-    (tmp_path / "archive").mkdir()
     drop(inbox, "a.edi")
     wire = channel(inbox, archive=tmp_path / "archive")
     (arrival,) = wire.poll()
