@@ -6,6 +6,7 @@ in a file a person can be shown. A new field stands here and there.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -138,7 +139,7 @@ class Terms(Written):
         description="What a resend offers first: the same bytes again, or the same document under a new number."
     )
 
-    @property
+    @cached_property
     def tolerance(self) -> Tolerance:
         """`tolerate` as the formats judge by it."""
         overrides = {name: Severity(weight) for name, weight in self.tolerate.but.items()}

@@ -36,23 +36,30 @@ DETAIL = {"all": x12.Detail.ALL, "errors": x12.Detail.ALL, "none": x12.Detail.GR
 def answer(tx: Tx, house: House, closed: Sequence[Interchange]) -> None:
     """Make the acknowledgements of interchanges that were read to their end."""
     book = house.book()
-    rows: list[dict[str, Any]] = []
-    answered: list[dict[str, Any]] = []
+    made: list[tuple[Interchange, Group, Agreement, list[Sequence[str]]]] = []
     for one in closed:
         for group in one.groups:
             agreement = book.agreements.get(group.values["agreement"] or "")
             if agreement is None or agreement.acknowledge.with_ == "none":
                 continue
-            made = _functional(one, group, agreement)
-            if made is not None:
-                (number,) = take(tx, "document")
-                rows.append(_document(tx, one, group, agreement, number, made))
-                answered.append({"id": group.id, "acknowledged_by": number})
+            rows = _functional(one, group, agreement)
+            if rows is not None:
+                made.append((one, group, agreement, rows))
         _ta1(tx, book, one)
-    tx.insert(document, rows)
+    if not made:
+        return
+    bodies = [
+        payloads.segments_body(rows[1:-1], owner=agreement.partner, lane=agreement.lane)
+        for _, _, agreement, rows in made
+    ]
+    numbers, stored = take(tx, "document", len(made)), payloads.store_many(tx, bodies)
+    documents = [_document(tx, *one, number, body) for one, number, body in zip(made, numbers, stored, strict=True)]
+    tx.insert(document, documents)
+    answered = [
+        {"id": group.id, "acknowledged_by": number} for (_, group, _, _), number in zip(made, numbers, strict=True)
+    ]
     tx.update(functional_group, answered)
-    if rows:
-        tx.wake("wrap")
+    tx.wake("wrap")
 
 
 def _functional(one: Interchange, group: Group, agreement: Agreement) -> list[Sequence[str]] | None:
@@ -85,10 +92,14 @@ def _only(rows: Sequence[Sequence[str]], named: set[tuple[str, str]]) -> list[Se
 
 
 def _document(
-    tx: Tx, one: Interchange, group: Group, agreement: Agreement, number: int, made: Sequence[Sequence[str]]
+    tx: Tx,
+    one: Interchange,
+    group: Group,
+    agreement: Agreement,
+    made: Sequence[Sequence[str]],
+    number: int,
+    stored: payloads.Stored,
 ) -> dict[str, Any]:
-    body = [list(row) for row in made[1:-1]]
-    stored = payloads.store_segments(tx, body, owner=agreement.partner, lane=agreement.lane)
     return {
         "id": number,
         "direction": "out",
@@ -102,7 +113,7 @@ def _document(
         "payload_id": stored.id,
         "offset": 0,
         "size": stored.size,
-        "segments": len(body) + 2,
+        "segments": len(made),
         "status": DocumentStatus.READY,
         "released": True,
         "kind": "acknowledgement",

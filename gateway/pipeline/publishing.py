@@ -23,9 +23,9 @@ class NotPublished(LookupError):
     """There is no book under this hash, or none is active yet."""
 
 
-def publish(tx: Tx, book: Book, *, by: str) -> bool:
-    """Store a book and make it the active one from now on; False if it already was."""
-    if active_hash(tx) == book.revision:
+def publish(tx: Tx, book: Book, *, by: str, active_from: int | None = None) -> bool:
+    """Store a book and make it the active one from now, or a later instant, on; False if it is active already."""
+    if active_from is None and active_hash(tx) == book.revision:
         return False
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in book.files.items()}
     wanted = {book.revision: (BOOK, BOOK, json.dumps(hashes, sort_keys=True))}
@@ -39,7 +39,8 @@ def publish(tx: Tx, book: Book, *, by: str) -> bool:
             if name not in known
         ],
     )
-    tx.insert(active_revision, [{"kind": BOOK, "name": BOOK, "active_from": tx.now, "hash": book.revision}])
+    active = {"kind": BOOK, "name": BOOK, "active_from": active_from or tx.now, "hash": book.revision}
+    tx.insert(active_revision, [active])
     return True
 
 

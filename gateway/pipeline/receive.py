@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import select, tuple_
 
 from gateway.lifecycle import TransmissionStatus
 from gateway.store import payloads
@@ -44,8 +44,7 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
     fresh = {_key(a): a for a in arrivals if _key(a) not in seen}
     ids = dict(zip(fresh, take(tx, "transmission", len(fresh)), strict=True))
     rows = []
-    for key, arrival in fresh.items():
-        stored = payloads.store(tx, arrival.content, owner=arrival.connection, lane=arrival.lane)
+    for (key, arrival), stored in zip(fresh.items(), _store(tx, list(fresh.values())), strict=True):
         rows.append(
             {
                 "id": ids[key],
@@ -64,14 +63,26 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
                 "due_at": tx.now,
             }
         )
+    tx.insert(transmission, rows)
     if rows:
-        tx.execute(insert(transmission), rows)
+        tx.wake("unwrap")
     receipts, first = [], set(fresh)
     for arrival in arrivals:
         key = _key(arrival)
         receipts.append(Receipt(ids[key] if key in ids else seen[key], key not in first))
         first.discard(key)
     return receipts
+
+
+def _store(tx: Tx, arrivals: Sequence[Arrival]) -> list[payloads.Stored]:
+    """The bodies: those in memory with two statements, those that come in pieces one by one."""
+    whole = [a for a in arrivals if isinstance(a.content, bytes)]
+    bodies = [payloads.Body(a.content, a.connection, a.lane) for a in whole if isinstance(a.content, bytes)]
+    stored = dict(zip(map(id, whole), payloads.store_many(tx, bodies), strict=True))
+    for one in arrivals:
+        if id(one) not in stored:
+            stored[id(one)] = payloads.store(tx, one.content, owner=one.connection, lane=one.lane)
+    return [stored[id(one)] for one in arrivals]
 
 
 def _key(arrival: Arrival) -> tuple[str, str]:

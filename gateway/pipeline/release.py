@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, tuple_, update
 
 from gateway.formats.finding import Severity
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
@@ -36,12 +36,15 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     book = house.book()
     _number(tx, portion)
     closed = [one for one in portion.interchanges if one.closed]
-    _duplicates(tx, book, closed, portion)
+    _judge(tx, book, closed, portion)
     _write_interchanges(tx, portion)
     outcomes = {id(one): _outcome(one) for one in closed}
     _write_documents(tx, portion, outcomes)
     for one in closed:
-        _move_staged(tx, one, outcomes[id(one)])
+        if one.staged:
+            _move_staged(tx, one, outcomes[id(one)])
+    for one in portion.interchanges:
+        one.staged = True
     acknowledge.answer(tx, house, [one for one in closed if one.status in ANSWERED])
     acknowledge.read_ta1(tx, house, portion.answers)
     raise_alerts(tx, portion.alerts)
@@ -63,8 +66,12 @@ def _number(tx: Tx, portion: Portion) -> None:
         group.id = number
 
 
-def _duplicates(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) -> None:
+Used = dict[tuple[str, str, str, str], tuple[int, str]]  # company, partner, lane, number -> first id and content
+
+
+def _judge(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) -> None:
     """Settle what each closed interchange is: usable, set aside, rejected, or seen before."""
+    used = _used(tx, closed)
     for one in closed:
         if one.aside is not None:
             one.status = InterchangeStatus.QUARANTINED
@@ -74,33 +81,45 @@ def _duplicates(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Port
             one.status = InterchangeStatus.REJECTED
             portion.alerts.append(_rejected(one))
             continue
-        earlier = _earlier(tx, one)
-        if earlier is not None and not _settled_by_person(one):
-            _repeat(tx, book, one, earlier, portion)
+        earlier = used.get(_number_of(one))
+        if earlier is not None and earlier[0] != one.id and not _settled_by_person(one):
+            _repeat(tx, book, one, *earlier, portion)
             continue
-        refused = sum(1 for group in one.groups for result in group.sets if result.verdict == "R")
+        refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
+        assert one.id is not None
+        used.setdefault(_number_of(one), (one.id, one.values["content_sha256"]))
 
 
-def _earlier(tx: Tx, one: Interchange) -> Any:
-    """The first interchange of this sender that used the same number and was not set aside."""
+def _number_of(one: Interchange) -> tuple[str, str, str, str]:
+    values = one.values
+    return values["company"], values["partner"], values["lane"], values["control_number"]
+
+
+def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
+    """The numbers of these interchanges that were used before, each with its first interchange that was used."""
+    numbers = sorted({_number_of(one) for one in closed if one.aside is None})
     if not tx.is_sqlite:
         # Two workers with the same number at the same moment: the second waits and then sees the first.
-        key = f"interchange {one.values['partner']} {one.values['lane']} {one.values['control_number']}"
-        tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
-    return tx.first(
-        select(interchange.c.id, interchange.c.content_sha256)
-        .where(
-            interchange.c.company == one.values["company"],
-            interchange.c.partner == one.values["partner"],
-            interchange.c.lane == one.values["lane"],
-            interchange.c.direction == "in",
-            interchange.c.control_number == one.values["control_number"],
-            interchange.c.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]),
-            interchange.c.id != one.id,
+        for number in numbers:
+            key = ("interchange " + "|".join(number),)
+            tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", key)
+    c = interchange.c
+    used: Used = {}
+    for start in range(0, len(numbers), 200):
+        some = numbers[start : start + 200]
+        found = tx.all(
+            select(c.id, c.company, c.partner, c.lane, c.control_number, c.content_sha256)
+            .where(
+                tuple_(c.company, c.partner, c.lane, c.control_number).in_(some),
+                c.direction == "in",
+                c.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]),
+            )
+            .order_by(c.id)
         )
-        .order_by(interchange.c.id)
-    )
+        for row in found:
+            used.setdefault((row.company, row.partner, row.lane, row.control_number), (row.id, row.content_sha256))
+    return used
 
 
 def _settled_by_person(one: Interchange) -> bool:
@@ -108,9 +127,9 @@ def _settled_by_person(one: Interchange) -> bool:
     return bool(one.row.reason == RUN_AGAIN)
 
 
-def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion) -> None:
+def _repeat(tx: Tx, book: Book, one: Interchange, earlier: int, content: str, portion: Portion) -> None:
     agreement = next((book.agreements[g.values["agreement"]] for g in one.groups if g.values["agreement"]), None)
-    same = earlier.content_sha256 == one.values["content_sha256"]
+    same = content == one.values["content_sha256"]
     policy = "hold" if agreement is None else _policy(agreement.duplicates, same=same)
     if not same and policy in ("hold", "warn"):
         number = one.values["control_number"]
@@ -127,7 +146,7 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Any, portion: Portion
         )
     if same and policy != "ignore":
         one.status = InterchangeStatus.DUPLICATE
-        _answer_again(tx, earlier.id)
+        _answer_again(tx, earlier)
     elif not same and policy == "hold":
         one.status = InterchangeStatus.QUARANTINED
     else:
@@ -182,18 +201,10 @@ def _rejected(one: Interchange) -> Alert:
 
 
 def _write_interchanges(tx: Tx, portion: Portion) -> None:
-    known = {
-        row[0]
-        for row in tx.all(select(interchange.c.id).where(interchange.c.id.in_([i.id for i in portion.interchanges])))
-    }
     fresh: list[dict[str, Any]] = []
     again: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     regrouped: list[dict[str, Any]] = []
-    stored = {
-        row[0]
-        for row in tx.all(select(functional_group.c.id).where(functional_group.c.interchange_id.in_(list(known))))
-    }
     for one in portion.interchanges:
         kept = {
             "isa": one.isa,
@@ -202,7 +213,7 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
             "aside": asdict(one.aside) if one.aside and not one.closed else None,
         }
         values = {**one.values, "id": one.id, "status": one.status, "findings": json.dumps(kept), "received_at": tx.now}
-        (again if one.id in known else fresh).append(values)
+        (again if one.staged else fresh).append(values)
         for group in one.groups:
             said = {
                 "gs": group.gs,
@@ -217,7 +228,8 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
                 "status": one.status,
                 "findings": json.dumps(said),
             }
-            (regrouped if group.id in stored else groups).append(row)
+            (regrouped if group.staged else groups).append(row)
+            group.staged = True
     tx.insert(interchange, fresh)
     tx.update(interchange, again)
     tx.insert(functional_group, groups)

@@ -123,6 +123,7 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
     if not rows:
         return []
     ids = take(tx, "delivery", len(rows))
+    tx.wake("deliver")
     carried = [
         {"delivery_id": i, "document_id": d} for i, row in zip(ids, rows, strict=True) for d in row.pop("documents", ())
     ]

@@ -28,6 +28,7 @@ class Group:
     id: int | None = None
     closed: bool = False
     counted: int = 0
+    staged: bool = False  # an earlier portion stored it
     findings: list[Finding] = field(default_factory=list)
     sets: list[SetOutcome] = field(default_factory=list)
     matches: dict[str, Match] = field(default_factory=dict)  # set id -> who sent it on what terms
@@ -48,6 +49,7 @@ class Interchange:
     aside: Alert | None = None  # why nothing of it may be used until a person decides
     closed: bool = False
     truncated: bool = False
+    staged: bool = False  # an earlier portion stored it
     digest: Any = None
 
 

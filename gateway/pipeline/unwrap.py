@@ -131,7 +131,13 @@ class _Reading:
                 .order_by(functional_group.c.id)
             )
             sets = view.all(
-                select(document.c.group_id, document.c.set_id, document.c.control_number, document.c.findings)
+                select(
+                    document.c.group_id,
+                    document.c.set_id,
+                    document.c.control_number,
+                    document.c.findings,
+                    document.c.content_sha256,
+                )
                 .where(document.c.interchange_id == interchange_id)
                 .order_by(document.c.id)
             )
@@ -146,16 +152,27 @@ class _Reading:
             id=stored.id,
             findings=findings_of(kept["findings"]),
             aside=Alert(**kept["aside"]) if kept["aside"] else None,
+            staged=True,
         )
+        self.current.digest = hashlib.sha256()
         by_group: dict[int, list[SetOutcome]] = {}
         for row in sets:
+            self.current.digest.update(row.content_sha256.encode())
             result = SetOutcome(row.set_id, row.control_number, tuple(findings_of(json.loads(row.findings or "[]"))))
             by_group.setdefault(row.group_id, []).append(result)
         for row in groups:
             kept = json.loads(row.findings)
             values = {column.name: getattr(row, column.name) for column in functional_group.c}
-            group = Group(values, kept["gs"], row.id, kept["closed"], kept["counted"], findings_of(kept["findings"]))
-            group.sets = by_group.get(row.id, [])
+            group = Group(
+                values,
+                kept["gs"],
+                id=row.id,
+                closed=kept["closed"],
+                counted=kept["counted"],
+                staged=True,
+                findings=findings_of(kept["findings"]),
+                sets=by_group.get(row.id, []),
+            )
             self.current.groups.append(group)
             self.group = None if group.closed else group
         self.portion.interchanges.append(self.current)
@@ -264,8 +281,8 @@ class _Reading:
         if guide is not None:
             tolerate = match.agreement.tolerance if match.agreement else STANDARD
             findings += guide.check(frame.rows, current.separators, tolerate, frame.text).findings
-        content = _content(frame.text, current.separators.segment)
-        current.digest.update(content)
+        content = hashlib.sha256(_content(frame.text, current.separators.segment)).hexdigest()
+        current.digest.update(content.encode())
         group.sets.append(SetOutcome(frame.set_id, frame.control_number, tuple(findings)))
         agreement = match.agreement
         self.portion.documents.append(
@@ -286,7 +303,7 @@ class _Reading:
                     "offset": frame.offset,
                     "size": frame.size,
                     "segments": len(frame.rows),
-                    "content_sha256": hashlib.sha256(content).hexdigest(),
+                    "content_sha256": content,
                     "findings": as_json(findings) if findings else None,
                     "rejected": any(f.severity is Severity.REJECTS for f in findings),
                 },

@@ -54,10 +54,21 @@ def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str,
     finished: list[tuple[Any, dict[str, Any]]] = []
     interchanges, groups, deliveries = [], [], []
     interchange_ids, group_ids = take(tx, "interchange", len(envelopes)), take(tx, "functional_group", len(envelopes))
-    for envelope, interchange_id, group_id in zip(envelopes, interchange_ids, group_ids, strict=True):
-        isa13, gs06 = numbers[envelope.counter("ISA")].pop(0), numbers[envelope.counter("GS")].pop(0)
-        content = _bytes(envelope, [bodies[row.payload_id] for row in envelope.documents], isa13, gs06, moment)
-        stored = payloads.store(tx, content, owner=envelope.agreement.partner, lane=envelope.agreement.lane)
+    drawn = [(numbers[one.counter("ISA")].pop(0), numbers[one.counter("GS")].pop(0)) for one in envelopes]
+    written = payloads.store_many(
+        tx,
+        [
+            payloads.Body(
+                _bytes(one, [bodies[row.payload_id] for row in one.documents], isa13, gs06, moment),
+                one.agreement.partner,
+                one.agreement.lane,
+            )
+            for one, (isa13, gs06) in zip(envelopes, drawn, strict=True)
+        ],
+    )
+    for envelope, interchange_id, group_id, (isa13, gs06), stored in zip(
+        envelopes, interchange_ids, group_ids, drawn, written, strict=True
+    ):
         interchanges.append(_interchange(tx, envelope, interchange_id, isa13, stored))
         groups.append(_group(envelope, group_id, interchange_id, gs06))
         deliveries.append(_delivery(envelope, interchange_id, stored))

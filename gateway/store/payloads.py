@@ -116,8 +116,13 @@ def cut(source: Store | View, parts: Sequence[tuple[int, int, int]]) -> list[byt
 
 def store_segments(tx: Tx, segments: Sequence[Sequence[str]], *, owner: str, lane: str) -> Stored:
     """Store a set that is written but not yet in its envelope, which decides its separators."""
+    return store_many(tx, [segments_body(segments, owner=owner, lane=lane)])[0]
+
+
+def segments_body(segments: Sequence[Sequence[str]], *, owner: str, lane: str) -> Body:
+    """Such a set as a body, to be stored with others."""
     content = json.dumps(segments, ensure_ascii=False, separators=(",", ":")).encode()
-    return store(tx, content, owner=owner, lane=lane, media_type=SEGMENTS)
+    return Body(content, owner, lane, SEGMENTS)
 
 
 def segments(source: Store | View, payload_ids: Sequence[int]) -> dict[int, list[list[str]]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pipeline_road import TEST, Road
 from x12_documents import acknowledgement, interchange, order
 
-from gateway.pipeline import again
+from gateway.pipeline import again, release, unwrap
 from gateway.pipeline.route import Fact, happen, order_key
-from gateway.store import canonical_documents, schema
+from gateway.store import canonical_documents, lease, schema
 
 
 def codes(road: Road) -> list[str]:
@@ -190,3 +192,36 @@ def test_a_large_interchange_is_stored_in_portions_and_released_once(road: Road)
     road.deliver()
     (sent,) = road.files()
     assert b"AK9*A*1202*1202*1202~" in sent
+
+
+def test_a_reader_that_dies_between_portions_goes_on_where_it_was(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = interchange([order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, 1203)])
+    road.receive(content)
+    with road.store.begin() as tx:
+        rows = lease.claim(tx, schema.transmission, "unwrap", "dies", 10, 1)
+    stored = 0
+    real = release.store
+
+    def dies_after_the_first(*arguments: Any) -> Any:
+        nonlocal stored
+        if stored:
+            raise KeyboardInterrupt
+        stored += 1
+        return real(*arguments)
+
+    monkeypatch.setattr(release, "store", dies_after_the_first)
+    with pytest.raises(KeyboardInterrupt):
+        unwrap.unwrap(road.house, rows)
+    monkeypatch.setattr(release, "store", real)
+    staged = road.rows(schema.document)
+    assert {(row.status, row.released) for row in staged} == {("staged", False)}
+    assert len(staged) == unwrap.PORTION
+    road.work()
+    done = road.rows(schema.document, direction="in")
+    assert [row.business_key for row in done] == [f"HP-{n}" for n in range(1, 1203)]
+    road.deliver()
+    (sent,) = road.files()
+    assert b"AK9*A*1202*1202*1202~" in sent
+    road.receive(content, name="the same once more")
+    road.work()
+    assert road.rows(schema.interchange, direction="in")[1].status == "duplicate"
