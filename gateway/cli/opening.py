@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,4 +34,23 @@ def opened_store() -> Iterator[Store]:
     with opened as store:
         if missing := store.pending_migrations():
             raise Stop(f"the database is {len(missing)} steps behind this version; run `gateway migrate` first")
+        yield store
+
+
+@contextmanager
+def made_store() -> Iterator[Store]:
+    """The store of an installation that may be new: its home and its key are made if they are not there."""
+    chosen = settings()
+    try:
+        made = chosen.first_run()
+        if made is not None:
+            print(
+                f"made a payload key: {made}; keep a copy elsewhere, no stored document opens without", file=sys.stderr
+            )
+        opened = chosen.open_store()
+    except (BadKey, ValueError) as error:
+        raise Stop(str(error)) from None
+    except OSError as error:
+        raise Stop(f"GATEWAY_HOME {chosen.home}: {error.strerror}") from None
+    with opened as store:
         yield store

@@ -190,6 +190,7 @@ transmission = Table(
     _due("transmission"),
     UniqueConstraint("connection", "direction", "transport_id"),
     Index(None, "received_at"),
+    Index(None, "payload_id"),
 )
 
 interchange = Table(
@@ -277,6 +278,7 @@ document = Table(
     _due("document"),
     Index(None, "interchange_id"),
     Index(None, "group_id"),
+    Index(None, "payload_id"),
     Index(None, "kind", "business_key"),
     Index(None, "correlation_id"),
     Index(None, "received_at"),
@@ -368,6 +370,7 @@ delivery = Table(
     _partial("ix_delivery_blocked_by", "blocked_by", where="blocked_by IS NOT NULL"),
     _partial("ix_delivery_leased", "target", "lease_until", where="lease_until IS NOT NULL"),
     UniqueConstraint("target", "idempotency_key"),
+    Index(None, "payload_id"),
     Index(None, "correlation_id"),
     Index(None, "created_at"),
 )

@@ -157,6 +157,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("lease_until IS NOT NULL"),
         sqlite_where=sa.text("lease_until IS NOT NULL"),
     )
+    op.create_index(op.f("ix_delivery_payload_id"), "delivery", ["payload_id"], unique=False)
     op.create_table(
         "delivery_attempt",
         sa.Column("delivery_id", ID, autoincrement=False, nullable=False),
@@ -244,6 +245,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_document_group_id"), "document", ["group_id"], unique=False)
     op.create_index(op.f("ix_document_interchange_id"), "document", ["interchange_id"], unique=False)
     op.create_index(op.f("ix_document_kind_business_key"), "document", ["kind", "business_key"], unique=False)
+    op.create_index(op.f("ix_document_payload_id"), "document", ["payload_id"], unique=False)
     op.create_index(op.f("ix_document_received_at"), "document", ["received_at"], unique=False)
     op.create_index(
         "ix_document_unconfirmed",
@@ -517,6 +519,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
         sqlite_where=sa.text("due_at IS NOT NULL"),
     )
+    op.create_index(op.f("ix_transmission_payload_id"), "transmission", ["payload_id"], unique=False)
     op.create_index(op.f("ix_transmission_received_at"), "transmission", ["received_at"], unique=False)
     op.create_table(
         "work_item",
