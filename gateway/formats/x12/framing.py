@@ -38,7 +38,7 @@ from gateway.formats.x12.frames import (
     Skipped,
 )
 from gateway.formats.x12.separators import LOOK_AHEAD, NotX12, Separators, read_isa
-from gateway.formats.x12.splitting import ENCODINGS, Splitter, encoding_of, rows_of
+from gateway.formats.x12.splitting import ENCODINGS, LINE_BREAKS, Splitter, encoding_of, rows_of
 from gateway.formats.x12.tolerance import STANDARD, Tolerance
 
 __all__ = ["Reader", "rows_of"]
@@ -346,7 +346,11 @@ class Reader:
         return True
 
     def _tag(self, at: int) -> str:
-        found = self._tag_here.match(self._source.text, at)
+        text = self._source.text
+        found = self._tag_here.match(text, at)
+        if found is None and self._end not in "\r\n":
+            # lines wrapped at a column break tags as well
+            found = self._tag_here.match(text[at : at + 10].translate(LINE_BREAKS))
         return found.group().upper() if found else ""
 
     def _stray(self, where: list[Finding], code: Code, segment: str) -> None:

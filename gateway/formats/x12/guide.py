@@ -51,9 +51,8 @@ __all__ = [
     "SegmentUse",
 ]
 
-CHECKERS = (
-    32  # pairs of inner separators a guide keeps compiled; partners agree on a handful, an attacker may send many
-)
+CHECKERS = 32  # pairs of inner separators a guide keeps compiled: partners use a handful, an attacker may send many
+OLDEST, NEWEST = "003000", "009000"  # releases near enough to ours for their structure to say anything
 
 _REQUIREMENTS: dict[str, Requirement] = {"M": "M", "O": "O", "X": "X"}
 
@@ -267,7 +266,7 @@ class Guides:
         """The guide that fits GS08 best; the finding says if it is another release than the sender's."""
         release = release_of(version)
         with_set = [known for known in self.releases() if self._has(known, set_id)]
-        if not with_set:
+        if not with_set or (release and not OLDEST <= release < NEWEST):
             return None, None
         if release in with_set:
             return self.load(release, set_id), None

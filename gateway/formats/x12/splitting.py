@@ -10,7 +10,7 @@ from gateway.formats.x12.separators import Separators
 Row = list[str]
 Deviations = list[tuple[Code, str | None]]  # code and what stood there
 
-_LINE_BREAKS = str.maketrans("", "", "\r\n")
+LINE_BREAKS = str.maketrans("", "", "\r\n")
 
 
 class Splitter:
@@ -64,7 +64,7 @@ class Splitter:
             if "\n" in body or "\r" in body:
                 if separators.segment not in "\r\n":
                     said.setdefault(Code.LINES_WRAPPED, None)
-                body = body.translate(_LINE_BREAKS)
+                body = body.translate(LINE_BREAKS)
             if body.strip():
                 segments.append(body)
             elif not margin and separators.segment not in "\r\n":

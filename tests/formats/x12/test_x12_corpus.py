@@ -1,0 +1,111 @@
+"""Real documents of other people (GATEWAY_CORPUS): each is answered, and our verdict is the labelled one.
+
+The labels come from a checker of envelope and structure without code lists, so a file we fault for a code is no
+disagreement. Every other one stands in disputed.tsv: kind "label" where we hold the label to be wrong, "guide" where we
+lack the set's guide.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gateway.formats.finding import FormatError, Severity
+from gateway.formats.report import Closed, InterchangeReport, SetReport, Verdict, file_verdict
+from gateway.formats.x12.framing import Reader
+from gateway.formats.x12.report import judge
+
+CORPUS = os.environ.get("GATEWAY_CORPUS", "")
+DISPUTED = Path(__file__).with_name("disputed.tsv")
+
+pytestmark = [pytest.mark.corpus, pytest.mark.skipif(not CORPUS, reason="GATEWAY_CORPUS is not set")]
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def is_x12(name: str) -> bool:
+    folder = name.split("/", 1)[0]
+    return folder[:3].isdecimal() or folder.startswith(("other-", "x12", "mixed", "TA1"))
+
+
+@cache
+def labels() -> list[dict[str, str]]:
+    return [label for label in read_table(Path(CORPUS) / "EXPECTED.tsv") if is_x12(label["file"])]
+
+
+def verdict(data: bytes) -> tuple[Verdict, bool]:
+    """The verdict, and whether a code list alone would have made it worse than accept."""
+    try:
+        events = list(judge([data]))
+    except FormatError:
+        return Verdict.REJECT, False
+    worst = file_verdict(events)
+    for event in events:
+        if worst is Verdict.ACCEPT and isinstance(event, Closed) and isinstance(event.report, InterchangeReport):
+            worst = event.report.verdict
+    faults = [f for event in events if isinstance(event, SetReport) for f in event.findings]
+    return worst, any(f.code == "invalid-code-value" and f.severity is Severity.ERROR for f in faults)
+
+
+def test_every_verdict_is_the_labelled_one_or_disputed_with_its_reason() -> None:
+    disputed = {row["file"]: row for row in read_table(DISPUTED)}
+    differing: dict[str, str] = {}
+    for label in labels():
+        ours, code = verdict((Path(CORPUS) / label["file"]).read_bytes())
+        if ours != label["expected"] and not (code and label["expected"] == "accept"):
+            differing[label["file"]] = str(ours)
+    assert differing == {name: row["ours"] for name, row in disputed.items()}
+    assert all(row["reason"] for row in disputed.values())
+    every = len(read_table(Path(CORPUS) / "EXPECTED.tsv"))
+    assert sum(row["kind"] == "label" for row in disputed.values()) <= 0.02 * every
+
+
+def rewritten(data: bytes) -> dict[str, bytes]:
+    """The same documents with other separators, wrapping and line ends, where that is a matter of exchanging bytes."""
+    text = data.decode("latin-1").lstrip("\xef\xbb\xbf")
+    header = text[:106]
+    plain = header.startswith("ISA*") and header[105:] == "~" and text.isascii() and text.count("ISA*") == 1
+    if not plain or any(c in text for c in "|!\t\r\0"):
+        return {}
+    flat = text.replace("\n", "")
+    variants = {
+        "separators": text.replace("*", "|").replace("~", "!"),
+        "carriage returns": flat.replace("~", "~\r\n"),
+        "line feed as terminator": flat.replace("~", "\n"),
+    }
+    if "\n" not in text:
+        variants["wrapped"] = "\r\n".join(text[at : at + 80] for at in range(0, len(text), 80))
+    return {name: changed.encode("latin-1") for name, changed in variants.items()}
+
+
+def test_a_verdict_does_not_depend_on_separators_or_line_ends() -> None:
+    compared = 0
+    for label in labels():
+        data = (Path(CORPUS) / label["file"]).read_bytes()
+        for name, changed in rewritten(data).items():
+            compared += 1
+            assert verdict(changed)[0] == verdict(data)[0], (label["file"], name)
+    assert compared > 200
+
+
+def test_chunks_and_restarts_change_nothing_on_real_documents() -> None:
+    for label in labels()[::5]:
+        data = (Path(CORPUS) / label["file"]).read_bytes()
+        try:
+            whole = list(Reader([data]))
+        except FormatError:
+            continue
+        assert list(Reader(data[at : at + 97] for at in range(0, len(data), 97))) == whole
+        reader = Reader([data])
+        for count, _ in enumerate(reader, 1):
+            if count == len(whole) // 2:
+                break
+        state = reader.state()
+        assert list(Reader([data[state["offset"] :]], state=state)) == whole[len(whole) // 2 :]
