@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from gateway.cli.stop import Stop
 
 VERBS: dict[str, str] = {
+    "demo": "The whole story on loopback, with simulated partners and systems",
     "init": "A starter deployment in a new folder: partners, maps, samples",
     "run": "The server: one web and one worker process",
     "partner": "Begin with a new partner; see what holds for one and who said so",

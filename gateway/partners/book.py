@@ -22,9 +22,9 @@ from gateway.mapping import Library
 from gateway.partners.agreement import Agreement
 from gateway.partners.company import Company
 from gateway.partners.connection import Connection
-from gateway.partners.faults import ProfileFaults
+from gateway.partners.faults import Fault, ProfileFaults
 from gateway.partners.judging import faults_between, head
-from gateway.partners.loading import load, standard_terms
+from gateway.partners.loading import Loaded, load, standard_terms
 from gateway.partners.partner import Partner
 from gateway.partners.reading import Node
 from gateway.partners.system import System
@@ -74,9 +74,7 @@ class Book:
     @classmethod
     def from_files(cls, files: Mapping[str, str]) -> Book:
         """The book in texts named `partners/...` and `maps/...`; raises ProfileFaults with everything that is wrong."""
-        said = load(files)
-        library = Library({name: text for name, text in files.items() if name.startswith("maps/")})
-        faults = [*said.faults, *faults_between(said, library)]
+        said, library, faults = examine(files)
         if faults:
             raise ProfileFaults(faults)
         return cls(
@@ -176,6 +174,8 @@ class Book:
 
     def kind(self, agreement: Agreement) -> str | None:
         """The canonical kind its map reads or writes."""
+        if agreement.document.standard == "json":
+            return agreement.document.set_id
         return self._kinds.get(agreement.map) if agreement.map else None
 
     def map_name(self, agreement: str) -> str | None:
@@ -249,6 +249,13 @@ class Book:
             known = ids[close[0]]
             return f"Closest partner is {self._owners[known]}; the id differs: {them} came, {known} is agreed."
         return "No partner has an id like it."
+
+
+def examine(files: Mapping[str, str]) -> tuple[Loaded, Library, list[Fault]]:
+    """What the texts say, their maps, and everything wrong in and between the profiles."""
+    said = load(files)
+    library = Library({name: text for name, text in files.items() if name.startswith("maps/")})
+    return said, library, [*said.faults, *faults_between(said, library)]
 
 
 def _pair(pair: Pair) -> TradingId:

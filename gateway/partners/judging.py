@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from gateway.canonical import DOCUMENTS
 from gateway.formats.x12.guide import packaged
 from gateway.mapping import Library, MapFaults
 from gateway.mapping.source import assemble
@@ -138,7 +139,15 @@ def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[F
             f"a {name.standard} document has no envelope that says what it is",
             "say which files are meant, e.g. `files: ship*.csv`",
         )
+    if name.standard == "json":
+        if name.set_id not in DOCUMENTS:
+            yield place.fault(f"our language has no document `{name.set_id}`", nearest(name.set_id, DOCUMENTS))
+        if agreement.map is not None:
+            yield lines.at(("map",)).fault("JSON is our own language and needs no map", "take the line away")
+        return
     if agreement.map is None:
+        if agreement.direction == "out":
+            yield place.fault("nothing says how this document is written", "name its map, e.g. `map: x12-856-shipment`")
         return
     if f"{agreement.map}.yaml" not in library.files:
         known = library.names()

@@ -15,6 +15,8 @@ import yaml
 
 from gateway.partners.faults import Fault, ProfileFaults
 
+CORE = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float", "timestamp", "map", "seq"))
+CORE += ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")  # `<<` and `=`, told apart by their text
 DEEPEST = 20  # the deepest profile we ship has 6 levels; this only keeps hostile input from the recursion limit
 
 
@@ -156,7 +158,7 @@ class _Walk:
         return tree
 
     def _node(self, node: yaml.Node, place: Place, depth: int, why: str) -> Node:
-        if id(node) in self.seen or node.tag.startswith("!"):
+        if id(node) in self.seen or not node.tag.startswith(CORE):
             self.faults.append(place.fault("anchors, aliases and tags are not used in profiles", "write the value out"))
             return Node(place)
         self.seen.add(id(node))

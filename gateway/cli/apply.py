@@ -1,0 +1,141 @@
+"""`gateway apply`: what we wrote becomes what holds, as an immutable revision, after it has been shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.deciding import decided, who
+from gateway.cli.opening import opened_store, settings
+from gateway.cli.profiles import chosen_names, written
+from gateway.cli.stop import Stop
+from gateway.partners.faults import ProfileFaults
+from gateway.pipeline import publishing
+from gateway.pipeline.proofreading import proofread
+from gateway.store.crypto import BadKey
+from gateway.store.engine import Store
+
+app = typer.Typer(add_completion=False)
+
+LEFT = 1  # exit code: it was shown and not done
+
+
+@app.command()
+def apply(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Publish only these files or folders, beside what holds already."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Publish without asking.")] = False,
+    active_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="TIME", help="When it begins to hold, e.g. 2026-12-01T00:00-05:00; now by default."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object for scripts; needs --yes or --dry-run.")
+    ] = False,
+) -> None:
+    """Publish profiles and maps. Running processes take the new revision up within a second; nothing is restarted.
+
+    The whole book is checked before anything is published, and what changes is shown line by line.
+    Exit code 0: published, or nothing to publish. 1: shown and left. 2: it has faults.
+    """
+    moment = _moment(active_from)
+    with _store() as store:
+        with store.read() as view:
+            before = publishing.active_hash(view)
+            held = dict(publishing.files_of(view, before)) if before else {}
+        texts = _wanted(held, paths or [])
+        try:
+            book = proofread(texts)
+        except ProfileFaults as faults:
+            raise Stop(f"nothing was published:\n{faults}") from None
+        changed = changes(held, texts)
+        said = {"revision": book.revision, "before": before, "changes": changed, "published": False}
+        if not as_json:
+            _show(held, texts, changed)
+        if changed and not dry_run and (yes or (not as_json and decided("publish", yes=yes))):
+            with store.begin() as tx:
+                if moment is not None and moment <= tx.now:
+                    raise Stop("--from lies in the past; leave it out to publish now")
+                publishing.publish(tx, book, by=who(), active_from=moment)
+            said["published"] = True
+    if as_json:
+        print(json.dumps(said))
+    elif said["published"]:
+        print(f"Published as {book.revision[:12]}; it holds from {active_from or 'now'} on.")
+    if changed and not said["published"] and not dry_run:
+        raise typer.Exit(LEFT)
+
+
+def changes(held: Mapping[str, str], wanted: Mapping[str, str]) -> list[dict[str, str]]:
+    """Which files are new, changed or gone."""
+    found = []
+    for name in sorted({*held, *wanted}):
+        if held.get(name) != wanted.get(name):
+            how = "new" if name not in held else "gone" if name not in wanted else "changed"
+            found.append({"file": name, "how": how})
+    return found
+
+
+def _wanted(held: Mapping[str, str], paths: list[Path]) -> dict[str, str]:
+    """The texts of the new revision: all that is written, or what holds with the chosen files laid over it."""
+    files = written()
+    if not paths:
+        return files
+    names = chosen_names(paths, {*files, *held})
+    kept = {name: text for name, text in held.items() if name not in names}
+    return kept | {name: files[name] for name in names if name in files}
+
+
+def _show(held: Mapping[str, str], wanted: Mapping[str, str], changed: list[dict[str, str]]) -> None:
+    if not changed:
+        print("Nothing to publish: what is written already holds.")
+        return
+    for change in changed:
+        name = change["file"]
+        print(f"{change['how']}: {name}")
+        if change["how"] == "changed":
+            old, new = held[name].splitlines(), wanted[name].splitlines()
+            for line in list(difflib.unified_diff(old, new, n=1, lineterm=""))[2:]:
+                print(f"    {line}")
+
+
+def _moment(text: str | None) -> int | None:
+    """An instant in microseconds, as the store counts them."""
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise Stop(f"{text!r} is no time; write e.g. 2026-12-01T00:00-05:00") from None
+    if moment.tzinfo is None:
+        raise Stop(f"{text!r} has no zone; write e.g. {text}-05:00 or {text}Z")
+    return int(moment.timestamp() * 1_000_000)
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    """The store; made here when this is the first command of an installation."""
+    chosen = settings()
+    if not chosen.database_url and not (chosen.home / "gateway.db").exists():
+        made = chosen.first_run()
+        if made is not None:
+            print(f"A key that seals stored bodies was made: {made}. Keep a copy elsewhere.")
+        try:
+            with chosen.open_store() as store:
+                store.migrate()
+        except BadKey as error:
+            raise Stop(str(error)) from None
+    with opened_store() as store:
+        yield store

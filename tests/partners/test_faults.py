@@ -1,0 +1,343 @@
+"""A mistake of every kind a person makes in a profile: file and line, what is wrong, what to write."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.partners.faults import nearest
+from gateway.pipeline.proofreading import faults_in
+from tests.partners.profiles import COMPANY, CONNECTIONS, FILES, INDUSTRY, PARTNER, changed
+
+ERP = "partners/northwind/systems/erp.yaml"
+
+# what was mistaken: file, the line as it is, as somebody wrote it, what is said of it, what is offered instead
+MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
+    # words
+    "unknown key": (PARTNER, "industry: retail", "industri: retail", "`industri` means nothing here", "industry"),
+    "unknown term": (
+        PARTNER,
+        "acknowledge: {within",
+        "acknowlege: {within",
+        "`acknowlege` means nothing",
+        "acknowledge",
+    ),
+    "unknown key in a term": (INDUSTRY, '{with: "997", within: 4h}', '{with: "997", witin: 4h}', "`witin`", "within"),
+    "unknown key in an agreement": (PARTNER, "    map: harbor-pine-850-order", "    mapp: x", "`mapp` means", "map"),
+    "unknown key of a wire": (
+        CONNECTIONS,
+        "  bearer: env:HARBOR_PINE_TOKEN",
+        "  barer: env:X",
+        "`barer` means",
+        "bearer",
+    ),
+    "missing key": (PARTNER, "name: Harbor & Pine", "zone_: x", "`name` is missing", "add `name: ..."),
+    "missing in an agreement": (PARTNER, "    lane: production\n", "", "`lane` is missing", "add `lane: production"),
+    "not a choice": (PARTNER, "    lane: production", "    lane: prod", "`lane: prod` is not a choice", "production"),
+    "not a choice in a layer": (INDUSTRY, "business_key: hold", "business_key: stop", "`business_key: stop`", "hold"),
+    # values
+    "no duration": (INDUSTRY, "within: 4h", "within: 4 hours", "`4 hours` is no duration", "30m, 4h or 2d"),
+    "no zone": (COMPANY, "zone: America/New_York", "zone: America/NewYork", "is no time zone", "America/New_York"),
+    "no time of day": (COMPANY, 'parcel: "16:00"', 'parcel: "4pm"', "`4pm` is no time of day", "16:00"),
+    "no date": (COMPANY, "2026-12-25", "25.12.2026", "`25.12.2026` is no date", "2026-12-25"),
+    "no trading id": (PARTNER, '"ZZ:HARBORPINE"', "HARBORPINE", "`HARBORPINE` is no X12 trading id", '"ZZ:'),
+    "id too long": (PARTNER, '"ZZ:HARBORPINE"', '"ZZ:HARBORANDPINEHOME"', "is no X12 trading id", "1 to 15"),
+    "no document name": (PARTNER, "receive: x12/004010/850", "receive: 850", "`850` is no document name", "x12/004010"),
+    "no pattern": (COMPANY, 'gln: "0614141000012"', "gln: 614", "`gln: 614` is not written as it must be", "gln: 06"),
+    "no list": (COMPANY, "workdays: [mon, tue, wed, thu, fri]", "workdays: mon", "`workdays` needs a list", "[...]"),
+    "no lines": (PARTNER, 'ids:\n  x12: ["ZZ:HARBORPINE"]', "ids: HARBORPINE", "`ids` needs lines of its own", "ids:"),
+    "nothing": (PARTNER, "name: Harbor & Pine", "name:", "`name`: nothing stands there", "write e.g. `name"),
+    "no number": (PARTNER, "  acknowledge: {within: 1h}", "  envelope: {max_documents: many}", "no whole number", "1"),
+    "no truth": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        "  envelope: {ask_ta1: maybe}",
+        "neither true nor false",
+        "true",
+    ),
+    "too small": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        "  envelope: {max_documents: 0}",
+        "greater than or equal",
+        "",
+    ),
+    "same separators": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        '  envelope: {separators: {component: "*"}}',
+        "same character",
+        "its own",
+    ),
+    "unknown deviation": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        "  tolerate: {but: {segment-counts: warning}}",
+        "no deviation is called `segment-counts`",
+        "segment-count",
+    ),
+    # secrets
+    "secret written out": (CONNECTIONS, "env:HARBOR_PINE_TOKEN", "hunter2", "a secret is written out", "env:NAME"),
+    "reference to nothing": (CONNECTIONS, "env:HARBOR_PINE_TOKEN", "'env:'", "names nothing", "env:NAME"),
+    "password in an address": (
+        CONNECTIONS,
+        "env:HARBOR_PINE_URL",
+        "https://u:p@x.example/",
+        "holds a password",
+        "env:",
+    ),
+    # what is named must exist
+    "no such company": (PARTNER, "our: northwind", "our: northwynd", "there is no company `northwynd`", "northwind?"),
+    "no such industry": (PARTNER, "industry: retail", "industry: retale", "there is no industry `retale`", "retail?"),
+    "no such connection": (
+        PARTNER,
+        "connection: harbor-pine\n",
+        "connection: harbor\n",
+        "no connection `harbor`",
+        "harbor-pine",
+    ),
+    "no such map": (PARTNER, "map: x12-856-shipment", "map: x12-856-shipmnt", "there is no map", "x12-856-shipment"),
+    "no such system": (
+        PARTNER,
+        "destinations: [erp, crm]",
+        "destinations: [epr, crm]",
+        "there is no system `epr`",
+        "erp",
+    ),
+    "no such agreement": (PARTNER, "like: orders  ", "like: oders  ", "there is no agreement `oders` here", "orders"),
+    "no such wire": (CONNECTIONS, "kind: directory", "kind: folder", "there is no wire `folder`", "directory"),
+    "no such release": (
+        PARTNER,
+        "receive: x12/004010/850",
+        "receive: x12/004011/850",
+        "no guide for release",
+        "004010",
+    ),
+    "no such set": (
+        PARTNER,
+        "receive: x12/004010/850",
+        "receive: x12/004010/859",
+        "no guide for x12/004010/859",
+        "850",
+    ),
+    "map of another document": (
+        PARTNER,
+        "map: x12-856-shipment",
+        "map: x12-810-invoice",
+        "is for x12/004010/810",
+        "name a map",
+    ),
+    "id of somebody else": (PARTNER, '"ZZ:HARBORPINE"', '"ZZ:NORTHWIND"', "already belongs to northwind", "one owner"),
+    "id not theirs": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        '  envelope: {their_id: "ZZ:HARBORPINES"}',
+        "is no id of harbor-pine",
+        "ZZ:HARBORPINE",
+    ),
+    "no id at all": (PARTNER, '  x12: ["ZZ:HARBORPINE"]', '  gln: "0614141000036"', "harbor-pine has no X12 id", "ZZ:"),
+    # what must fit together
+    "lanes mixed": (
+        PARTNER,
+        "connection: harbor-pine-test",
+        "connection: harbor-pine",
+        "on a production connection",
+        "-test",
+    ),
+    "test reaches production": (
+        PARTNER,
+        "    destinations: []",
+        "    destinations: [erp]",
+        "would reach `erp`",
+        "test lane",
+    ),
+    "two directions": (
+        PARTNER,
+        "    receive: x12/004010/850",
+        "    receive: x12/004010/850\n    send: x12/004010/850",
+        "one direction",
+        "either",
+    ),
+    "term of the other direction": (
+        PARTNER,
+        "    send: x12/004010/856",
+        "    send: x12/004010/856\n    acknowledge: {with: none}",
+        "means nothing where this agreement sends",
+        "take `acknowledge` away",
+    ),
+    "the same twice": (
+        PARTNER,
+        "    connection: harbor-pine-folder",
+        "    connection: harbor-pine",
+        "about the same document",
+        "take one away",
+    ),
+    "two minds": (
+        PARTNER,
+        "    connection: harbor-pine-folder",
+        "    connection: harbor-pine-folder\n    duplicates: {control_number: ignore}",
+        "differs from harbor-pine/orders",
+        "under the partner's `terms:`",
+    ),
+    "round in a circle": (
+        PARTNER,
+        "  orders:\n",
+        "  orders:\n    like: rush-orders\n",
+        "goes round in a circle",
+        "own lines",
+    ),
+    "no map to write by": (
+        PARTNER,
+        "    map: x12-855-order-response\n",
+        "",
+        "nothing says how this document is written",
+        "map:",
+    ),
+    "file without a name": (PARTNER, "    receive: x12/004010/850", "    receive: csv/order", "no envelope", "files:"),
+    "json unknown": (
+        PARTNER,
+        "    send: x12/004010/856",
+        "    send: json/shipmnt",
+        "has no document `shipmnt`",
+        "shipment",
+    ),
+    "webhook without events": (
+        CONNECTIONS,
+        "kind: directory ",
+        "kind: webhook ",
+        "a webhook without events",
+        "order.*",
+    ),
+    "like in a layer": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        "  like: orders",
+        "`like` stands in agreements only",
+        "write",
+    ),
+    # YAML
+    "tab": (PARTNER, "    our: northwind", "\tour: northwind", "a tab stands where spaces belong", "two spaces"),
+    "second colon": (PARTNER, "name: Harbor & Pine", "name: Harbor: Pine", "a second `:` stands", "quotes"),
+    "no YAML": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', 'x12: ["ZZ:HARBORPINE"', "this is no YAML", "brackets"),
+    "twice": (PARTNER, "industry: retail", "name: Other\nindustry: retail", "`name` is written twice", "keep one"),
+    "anchor": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        "  acknowledge: &a {within: 1h}\n  confirm: *a",
+        "anchors",
+        "write the value",
+    ),
+    "tag": (PARTNER, "name: Harbor & Pine", "name: !!python/name:os.system x", "tags are not used", "write the value"),
+    "merge key": (
+        PARTNER,
+        "    like: orders  ",
+        "    <<: {lane: test}\n    like: orders  ",
+        "merge keys",
+        "like: NAME",
+    ),
+    "bad name": (PARTNER, "  rush-orders:", "  Rush Orders:", "`Rush Orders` is no name", "small letters"),
+    "says nothing": (
+        PARTNER,
+        "  invoices-test:\n    like: invoices\n    lane: test\n    connection: harbor-pine-test\n",
+        "  invoices-test:\n",
+        "says nothing",
+        "under it",
+    ),
+    # systems
+    "system without lane": (ERP, "lane: production", "lane: prod", "does not say which system", "lane: test"),
+    "system with a fault": (ERP, "read: 10s", "read: soon", "`soon` is no duration", "4h"),
+    # maps
+    "map with a fault": (
+        "maps/x12-850-order.yaml",
+        "BEG03: order_number",
+        "BEG03: order_nubmer",
+        "order_nubmer",
+        "order_number",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_is_shown_where_it_stands_and_how_to_mend_it(kind: str) -> None:
+    file, old, new, said, offered = MISTAKES[kind]
+    files = changed(file, old, new)
+    faults = faults_in(files)
+    wanted = [f for f in faults if said in f.text and offered in f.remedy and f.file == file]
+    assert wanted, "\n".join(map(str, faults)) or "no fault"
+    line = files[file][: files[file].index(new)].count("\n") + 1 if new else 1
+    span = range(line, line + new.count("\n") + 1)
+    if kind not in ELSEWHERE:
+        assert any(fault.line in span for fault in wanted), (line, wanted)
+
+
+# Faults of something that is absent, or of two things together, stand where a person would look for them first.
+ELSEWHERE = {
+    "missing key",
+    "missing in an agreement",
+    "no id at all",
+    "test reaches production",
+    "lanes mixed",
+    "two directions",
+    "the same twice",
+    "round in a circle",
+    "no map to write by",
+    "webhook without events",
+    "says nothing",
+    "system without lane",
+    "no YAML",
+    "id not theirs",
+    "two minds",
+}
+
+
+def test_the_example_has_no_faults() -> None:
+    assert faults_in(FILES) == []
+
+
+def test_a_secret_is_never_repeated() -> None:
+    faults = faults_in(changed(CONNECTIONS, "env:HARBOR_PINE_TOKEN", "hunter2"))
+    assert faults
+    assert "hunter2" not in "".join(map(str, faults))
+
+
+def test_one_fault_of_a_layer_is_said_once() -> None:
+    faults = faults_in(changed(INDUSTRY, "within: 4h", "within: soon"))
+    assert [str(fault.line) for fault in faults] == ["4"]
+
+
+@pytest.mark.parametrize(
+    "file", ["partners/harbor-pine/parnter.yaml", "partners/harbor-pine/a/b/c.yaml", "partners/x.yaml"]
+)
+def test_a_file_nothing_reads_is_a_fault(file: str) -> None:
+    (fault,) = faults_in({**FILES, file: "a: b"})
+    assert (fault.file, fault.text) == (file, "nothing reads this file")
+    assert "systems stand in systems/" in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "empty"), ("- a\n", "not a mapping"), ("[" * 5000, "nested too deeply"), ("a: " * 3, "")]
+)
+def test_a_file_of_another_shape(text: str, said: str) -> None:
+    faults = faults_in({**FILES, INDUSTRY: text})
+    assert any(fault.file == INDUSTRY and said in fault.text for fault in faults)
+
+
+def test_deep_nesting_is_refused() -> None:
+    deep = "".join(f"{'  ' * n}a:\n" for n in range(40))
+    assert any("nested too deeply" in fault.text for fault in faults_in({**FILES, INDUSTRY: deep}))
+
+
+def test_two_connections_of_one_name_name_both_places() -> None:
+    other = "partners/northwind/connections.yaml"
+    faults = faults_in({**FILES, other: "harbor-pine:\n  kind: http\n  lane: test\n  url: env:X\n"})
+    assert any(f.text == "connection `harbor-pine` is declared twice" and CONNECTIONS in f.remedy for f in faults)
+
+
+def test_two_systems_of_one_name() -> None:
+    faults = faults_in({**FILES, "partners/northwind/systems/erp2.yaml": FILES[ERP]})
+    assert any("is described twice" in f.text and "erp_test" in f.remedy for f in faults)
+
+
+def test_nearest_lists_few_choices_and_samples_many() -> None:
+    assert nearest("x", ["a", "b"]) == "write a or b"
+    assert nearest("x", []) == "there is none yet"
+    assert nearest("zz", [f"name{n}" for n in range(20)]).startswith("write one of 20 names")

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.partners.skeleton import WORDS, fill
+from gateway.pipeline.proofreading import faults_in, proofread
+from tests.partners.profiles import FILES
+
+
+@pytest.mark.parametrize("template", WORDS)
+def test_every_skeleton_is_without_faults_and_knows_only_the_test_lane(template: str) -> None:
+    files = FILES | fill(template, name="blue-ridge", title="Blue Ridge Logistics", our="northwind")
+    assert faults_in(files) == []
+    theirs = [a for a in proofread(files).agreements.values() if a.partner == "blue-ridge"]
+    assert theirs
+    assert {agreement.lane for agreement in theirs} == {"test"}
+    assert "@" not in "".join(text for name, text in files.items() if "blue-ridge" in name).replace("@title", "")
