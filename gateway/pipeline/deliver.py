@@ -138,8 +138,7 @@ def _call(house: House, row: Any) -> End:
         data=body["data"],
         refs=body["ids"],
         progress=before.get("progress", {}),
-        # An attempt that began and never ended leaves no result: whoever comes next looks before it sends.
-        uncertain=before.get("uncertain", row.attempts > 1),
+        uncertain=_is_uncertain(row, before),
     )
     match connector.settle(system, command):
         case connector.Done(ref, data):
@@ -150,6 +149,17 @@ def _call(house: House, row: Any) -> End:
             return TryAgain(why, after, uncertain=True, progress=dict(progress))
         case connector.Rejected(code, message):
             return TurnedDown(message, code)
+
+
+def _is_uncertain(row: Any, before: dict[str, Any]) -> bool:
+    """Whether an earlier try may have arrived, so that the system is looked at before anything is sent.
+
+    Every claim raises the fence by one, and a try that ended left its fence in the result. If the last result is not of
+    the claim before this one, a try began in between and never ended.
+    """
+    if before.get("fence", 0) != row.lease_fence - 1:
+        return True
+    return bool(before.get("uncertain", False))
 
 
 def _about(view: View, body: dict[str, Any]) -> Document | None:
@@ -184,12 +194,13 @@ def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, di
                 finished.append(
                     (row, {"status": DeliveryStatus.REJECTED, "result": _json(said=end.why, code=end.code)})
                 )
-                alerts.append(_alert("delivery-rejected", row, end.why))
-                if row.kind == "call":
-                    facts += _refused(row, end)
+                refused = _refused(row, end) if row.kind == "call" else []
+                facts += refused
+                if not refused:  # otherwise the flow asks, in the words of the order
+                    alerts.append(_alert("delivery-rejected", row, end.why))
             case TryAgain():
                 status = DeliveryStatus.DEAD if tried.gave_up else DeliveryStatus.DUE
-                result = _json(said=end.why, uncertain=end.uncertain, progress=end.progress)
+                result = _json(said=end.why, uncertain=end.uncertain, progress=end.progress, fence=row.lease_fence)
                 finished.append((row, {"status": status, "result": result}))
                 if tried.gave_up:
                     alerts.append(_alert("delivery-gave-up", row, end.why))
