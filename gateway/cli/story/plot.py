@@ -182,6 +182,8 @@ def play(cast: Cast, tell: Tell, deadline: float) -> None:
     first = cast.sent[0]
     cast.repeat("the first file again, the same bytes", first)
     cast.send("the first file's number, other content", papers.FIRST_CHANGED, used=False, number=first.number)
+    entered = (*papers.THREE[::2], papers.FIRST)
+    wait_until(lambda: all(_in_erp(cast, order) for order in entered), deadline, "the good orders are in the ERP")
     tell("The ERP enters an order, and answers 500 after it did.")
     cast.erp.tell(fail_after_commit=1)
     cast.send("an order the ERP enters and answers with 500", papers.AFTER_500)

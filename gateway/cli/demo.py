@@ -1,0 +1,71 @@
+"""`gateway demo`: the whole story on loopback, with counterparties in processes of their own, checked at their side."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+PATIENCE_S = 150.0
+"""On a machine with nothing else to do the story takes some 25 s; a busy one may take longer, and is told so."""
+
+FAILED = 1  # exit code: something did not hold
+
+
+@app.command()
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End at the end: exit code 0 only if all of it held.")] = False,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Keep the demo's files in this new folder.")] = None,
+) -> None:
+    """Orders come in, are answered, shipped and billed, while things break: a broken document, duplicates, a stranger,
+    an ERP that is down, a worker killed in the middle.
+
+    Everything runs on this machine, in a temporary folder, and ends with the command.
+    """
+    from rich.console import Console
+
+    from gateway.cli.story import plot, telling
+    from gateway.cli.story.parties import StoryFailed, ended
+    from gateway.cli.story.verdict import judge
+
+    logging.disable(logging.WARNING)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no process stays behind
+    home = (keep or Path(tempfile.mkdtemp(prefix="gateway-demo-"))).absolute()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    teller = telling.Teller(Console(highlight=False))
+    held = False
+    with teller.telling():
+        cast = plot.enter(home, teller)
+    with ended(cast.retailer, cast.retailer_test, cast.erp, cast.crm, cast.gateway):
+        try:
+            with teller.telling():
+                plot.play(cast, teller, time.monotonic() + PATIENCE_S)
+        except StoryFailed as failed:
+            teller.line(f"\n{failed}", "bold red")
+        else:
+            verdict = judge(cast)
+            telling.timelines(teller, cast)
+            telling.answers(teller, cast)
+            telling.work_items(teller, cast)
+            telling.counts(teller, verdict)
+            held = verdict.holds
+        telling.addresses(teller, cast)
+        said = "All of it held." if held else "Not all of it held."
+        teller.line(f"\n{said} {teller.seconds:.0f} s.", "bold" if held else "bold red")
+        if not leave:
+            teller.line("Everything stays up until Ctrl-C.")
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+    cast.store.close()
+    if held and keep is None:
+        shutil.rmtree(home, ignore_errors=True)
+    raise typer.Exit(0 if held else FAILED)
