@@ -20,6 +20,7 @@ from gateway.mapping.formats import read_decimal
 from gateway.mapping.source import Raw
 
 N = TypeVar("N", bound=Node)
+_FINEST = Decimal("1e-9")
 
 
 class Units:
@@ -100,8 +101,8 @@ class Units:
 
     def _exactly(self, number: Decimal, unit: str, path: str) -> Decimal:
         factor, ours = self.ours[unit]
-        theirs = number / factor
-        if theirs * factor != number:
+        theirs = _divided(number, factor)
+        if theirs is None:
             why = f"{number} {ours} is no exact number of {unit}"
             raise MapError([Problem(path, None, path, str(number), why, str(self.origins[unit]))])
         return theirs
@@ -110,11 +111,19 @@ class Units:
         """A quantity of an answer, said in the unit of the order where that comes out even."""
         if quantity.sent is not None or ordered is None or ordered.sent is None or quantity.unit != ordered.unit:
             return quantity
-        factor = ordered.value / ordered.sent.value if ordered.sent.value else Decimal(0)
-        theirs = quantity.value / factor if factor else Decimal(0)
-        if not factor or theirs * factor != quantity.value or theirs != theirs.to_integral_value():
+        factor, ours = self.ours.get(ordered.sent.unit, (Decimal(0), None))
+        theirs = _divided(quantity.value, factor) if ours == ordered.unit else None
+        if theirs is None or theirs != theirs.to_integral_value():
             return quantity
-        return quantity.model_copy(update={"sent": Measure(value=theirs.quantize(Decimal(1)), unit=ordered.sent.unit)})
+        return quantity.model_copy(update={"sent": Measure(value=theirs, unit=ordered.sent.unit)})
+
+
+def _divided(number: Decimal, factor: Decimal) -> Decimal | None:
+    """The quotient, if it comes out even to nine decimals."""
+    theirs = (number / factor).quantize(_FINEST)
+    if theirs * factor != number:
+        return None
+    return theirs.quantize(Decimal(1)) if theirs == theirs.to_integral_value() else theirs.normalize()
 
 
 def _model(model: type[Node], name: str) -> type[Node]:

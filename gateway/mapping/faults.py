@@ -23,7 +23,7 @@ class MapFaults(Exception):
     """A map that cannot be used, with all of its faults."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(dict.fromkeys(faults))  # a part's fault shows wherever the part is used
         super().__init__("\n".join(map(str, self.faults)))
 
 
