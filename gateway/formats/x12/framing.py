@@ -347,10 +347,11 @@ class Reader:
 
     def _tag(self, at: int) -> str:
         text = self._source.text
-        found = self._tag_here.match(text, at)
-        if found is None and self._end not in "\r\n":
-            # lines wrapped at a column break tags as well
+        found = None
+        if self._end not in "\r\n":
+            # lines wrapped at a column break tags as well: IE, a line break, A is IEA
             found = self._tag_here.match(text[at : at + 10].translate(LINE_BREAKS))
+        found = found or self._tag_here.match(text, at)
         return found.group().upper() if found else ""
 
     def _stray(self, where: list[Finding], code: Code, segment: str) -> None:
