@@ -1,7 +1,7 @@
 """API keys: a random token a person sees once; we keep its hash.
 
-The token holds 256 random bits, so one round of SHA-256 is enough: there is nothing to guess, and a door must check a key
-in microseconds. The readable front (`gw_test_...`) lets a person, and a scanner for leaked secrets, see what it is.
+The token holds 256 random bits, so one round of SHA-256 is enough: there is nothing to guess, and a door must check a
+key in microseconds. The readable front (`gw_test_...`) lets a person, and a scanner for leaked secrets, see what it is.
 """
 
 from __future__ import annotations

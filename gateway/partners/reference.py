@@ -177,7 +177,7 @@ def schema(file: str) -> dict[str, Any]:
         properties.pop("name")
         made["additionalProperties"] = True  # the settings of its kind
         made = {"type": "object", "additionalProperties": made, "$defs": made.pop("$defs")}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": file, **made}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": file}
 
 
 def _partial(model: type[Written], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from profile_texts import CONNECTIONS, FILES, PARTNER, ROOT, changed
 
 from gateway.partners import Book, ProfileFaults
 from gateway.partners.book import revision_of
-from tests.partners.profiles import CONNECTIONS, FILES, PARTNER, ROOT, changed
 
 BOOK = Book.from_files(FILES)
 ARRIVED: dict[str, Any] = {

@@ -4,10 +4,10 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
+from profile_texts import COMPANY, FILES, changed
 
 from gateway.partners import Book
 from gateway.partners.company import Calendar
-from tests.partners.profiles import COMPANY, FILES, changed
 
 NEW_YORK = "America/New_York"
 

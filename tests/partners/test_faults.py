@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from profile_texts import COMPANY, CONNECTIONS, FILES, INDUSTRY, PARTNER, changed
 
 from gateway.partners.faults import nearest
 from gateway.pipeline.proofreading import faults_in
-from tests.partners.profiles import COMPANY, CONNECTIONS, FILES, INDUSTRY, PARTNER, changed
 
 ERP = "partners/northwind/systems/erp.yaml"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from profile_texts import COMPANY, FILES, INDUSTRY, PARTNER, changed
+
 from gateway.partners import Book
 from gateway.partners.agreement import effective
 from gateway.partners.loading import standard
 from gateway.partners.reading import layered, read
 from gateway.partners.terms import RECEIVING, SENDING, Terms
-from tests.partners.profiles import COMPANY, FILES, INDUSTRY, PARTNER, changed
 
 
 def said_by(book: Book, agreement: str) -> dict[str, tuple[str, str, str]]:

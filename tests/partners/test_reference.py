@@ -6,12 +6,12 @@ import os
 from typing import Any
 
 import pytest
+from profile_texts import ROOT
 
 from gateway.channels.table import SETTINGS
 from gateway.partners.reference import page, schema
 from gateway.partners.terms import Terms
 from gateway.partners.values import Written
-from tests.partners.profiles import ROOT
 
 PAGE = ROOT / "docs" / "profiles.md"
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from profile_texts import FILES
 
 from gateway.partners.skeleton import WORDS, fill
 from gateway.pipeline.proofreading import faults_in, proofread
-from tests.partners.profiles import FILES
 
 
 @pytest.mark.parametrize("template", WORDS)

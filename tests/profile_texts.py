@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.partners.book import texts
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 FILES = texts(ROOT / "partners", ROOT / "maps")
 
 PARTNER = "partners/harbor-pine/partner.yaml"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cli.deployments import Deployment
+from gateway.cli.check import app as check
+from gateway.cli.partner import app
+from gateway.partners.skeleton import WORDS
+
+
+@pytest.mark.parametrize("template", WORDS)
+def test_a_new_partner_is_without_faults(deployment: Deployment, template: str) -> None:
+    done = deployment.run(app, "new", "blue-ridge", "--template", template, "--title", "Blue Ridge")
+    assert done.exit_code == 0, done.output
+    assert "partners/blue-ridge/partner.yaml" in done.output
+    assert "name: Blue Ridge" in (deployment.folder / "partners/blue-ridge/partner.yaml").read_text()
+    assert deployment.run(check).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("Blue Ridge",), "is no name"),
+        (("harbor-pine",), "is there already"),
+        (("northwind2", "--our", "nobody"), "there is no company `nobody`"),
+        (("../x",), "is no name"),
+    ],
+)
+def test_what_cannot_be_made_is_not_made(deployment: Deployment, arguments: tuple[str, ...], said: str) -> None:
+    before = sorted(deployment.folder.rglob("*"))
+    done = deployment.run(app, "new", *arguments)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert sorted(deployment.folder.rglob("*")) == before
+
+
+def test_with_two_companies_one_must_be_named(deployment: Deployment) -> None:
+    other = deployment.folder / "partners/southwind"
+    other.mkdir()
+    (other / "company.yaml").write_text("name: S\nids: {x12: ['ZZ:SOUTHWIND']}\nzone: America/Chicago\n")
+    assert "--our NAME" in deployment.run(app, "new", "blue-ridge").output
+    assert deployment.run(app, "new", "blue-ridge", "--our", "southwind").exit_code == 0
+
+
+def test_explain_names_layer_file_line_and_reason(deployment: Deployment) -> None:
+    done = deployment.run(app, "explain", "harbor-pine/orders")
+    assert done.exit_code == 0
+    line = next(line for line in done.output.splitlines() if "acknowledge.within" in line)
+    assert line.split()[1:3] == ["1h", "partner"]
+    assert "partners/harbor-pine/partner.yaml:12" in line
+    assert "(their guide p. 6; retail says 4h)" in line
+    assert "presets/standard.yaml:6" in done.output
+    assert "confirm" not in done.output  # a term of what we send
+
+
+def test_explain_only_what_differs_from_the_standard(deployment: Deployment) -> None:
+    done = deployment.run(app, "explain", "harbor-pine", "--changed")
+    assert "standard.yaml" not in done.output
+    assert done.output.count("we receive") == 3
+    assert done.output.count("we send") == 6
+
+
+def test_explain_for_scripts(deployment: Deployment) -> None:
+    rows = [json.loads(line) for line in deployment.run(app, "explain", "harbor-pine", "--json").stdout.splitlines()]
+    assert {"agreement", "key", "value", "layer", "file", "line", "why"} == set(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("harbor-pin", "did you mean harbor-pine?"), ("harbor-pine/order", "did you mean orders")]
+)
+def test_explain_of_nothing_names_the_nearest(deployment: Deployment, name: str, said: str) -> None:
+    done = deployment.run(app, "explain", name)
+    assert done.exit_code == 2
+    assert said in done.output
