@@ -140,9 +140,8 @@ def test_each_value_knows_its_segment_and_the_line_that_read_it() -> None:
 
 
 def test_ignored_elements_are_neither_read_nor_kept_nor_written() -> None:
-    chart = small(
-        "  BEG01: purpose | purpose\n  BEG03: order_number\n  BEG02: ignored always SA\n  CSH: ignored not ours\n  PO1 -> lines[]:\n    PO101: line_number"
-    )
+    lines = "  BEG01: purpose | purpose\n  BEG02: ignored always SA\n  BEG03: order_number\n  CSH: ignored not ours"
+    chart = small(f"{lines}\n  PO1 -> lines[]:\n    PO101: line_number")
     found = read(chart, rows_of("BEG*00*SA*PO1\nCSH*Y\nPO1*1"))
     assert found.leftovers is None
     assert chart.write(found, partner=PARTNER) == rows_of("BEG*00**PO1\nPO1*1")

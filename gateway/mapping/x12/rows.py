@@ -185,9 +185,18 @@ def _plain_parents(heads: Sequence[Row]) -> list[int] | None:
 def level_left(
     registry: Registry, holder: dict[str, Any], mark: str, rows: Sequence[Row], tree: Tree, level: int
 ) -> None:
-    """A level no line names, with everything under it."""
+    """A level no line names, with everything under it, numbered from 1 so that its old numbers mean nothing."""
+    numbers: dict[int, int] = {}
+    starts = {tree.starts[each]: each for each in tree.levels(level)}
+    parents = {child: each for each in tree.levels(level) for child in tree.below[each]}
     for k in tree.rows(level):
-        left(registry, holder, f"{mark}|{rows[k][0]}", rows[k])
+        row = rows[k]
+        if k in starts:
+            each = starts[k]
+            numbers[each] = len(numbers) + 1
+            up = numbers.get(parents[each], "") if each in parents else ""
+            row = ["HL", str(numbers[each]), str(up), *row[3:]]
+        left(registry, holder, f"{mark}|{row[0]}", row)
 
 
 def put_levels(kept: Leftovers, mark: str, rows: list[Row], parent: int, number: Any) -> None:
