@@ -85,6 +85,13 @@ def changed(segments: list[str], chance: random.Random) -> list[str]:
     return [*made[:-1], f"SE*{len(made)}*{number}"]
 
 
+def they_look_at(finding: Finding) -> bool:
+    """pyx12 counts HL01 but has no rule for which level stands under which, and none for what has no standard code."""
+    if finding.code.startswith("hl-"):
+        return finding.code.startswith("hl-number")
+    return finding.standard_code is not None
+
+
 @pytest.mark.parametrize("set_id", ["850", "856"])
 def test_both_engines_refuse_the_same_changed_sets(maps: dict[str, Path], set_id: str) -> None:
     chance = random.Random(5)
@@ -99,9 +106,7 @@ def test_both_engines_refuse_the_same_changed_sets(maps: dict[str, Path], set_id
     ours = {
         event.control_number
         for event in judge([text.encode()])
-        # HL01 out of order is tolerated by us, with a finding that has no code in an acknowledgement
-        if isinstance(event, SetReport)
-        and any(f.standard_code or f.code == "hl-number-out-of-order" for f in event.findings)
+        if isinstance(event, SetReport) and any(they_look_at(finding) for finding in event.findings)
     }
     assert ours == theirs
     assert 30 < len(ours) < 100
