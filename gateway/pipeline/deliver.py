@@ -269,7 +269,7 @@ def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
         agreement = book.agreements.get(row.agreement)
         wait = agreement.confirm.within if agreement and agreement.confirm else None
         if not isinstance(ended[row.delivery_id].end, Arrived):
-            outcome, due = Outcome.GAVE_UP, None
+            outcome, due = Outcome.GAVE_UP, row.confirm_due_at
         elif wait is None or row.set_id in ("997", "999"):
             outcome, due = Outcome.DELIVERED, None
         else:

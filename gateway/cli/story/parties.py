@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[3]  # of a checkout: partners/ and maps/ stand there
+ROOT = Path(__file__).parents[3]  # where the package `gateway` stands
+STARTER = ROOT / "gateway" / "starter"  # the example partners and maps, as `gateway init` gives them
 
 
 class StoryFailed(Exception):

@@ -16,7 +16,7 @@ from sqlalchemy import func, or_, select
 from gateway.access.keys import issue
 from gateway.access.scopes import Scope
 from gateway.cli.story import papers
-from gateway.cli.story.parties import ROOT, Gateway, Simulator, free_port, wait_until
+from gateway.cli.story.parties import ROOT, STARTER, Gateway, Simulator, free_port, wait_until
 from gateway.settings import Settings
 from gateway.store import ids, payloads, schema
 from gateway.store.engine import Store
@@ -105,7 +105,7 @@ def enter(home: Path, tell: Tell) -> Cast:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = Settings(
-        home=home, partners=ROOT / "partners", maps=ROOT / "maps", http_bind=f"127.0.0.1:{port}", lease_seconds=5
+        home=home, partners=STARTER / "partners", maps=STARTER / "maps", http_bind=f"127.0.0.1:{port}", lease_seconds=5
     )
     settings.first_run()
     store = settings.open_store()
