@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ class _Text:
         self._line = 0
 
     def __iter__(self) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder(self.encoding)("surrogateescape")
+        decode = codecs.getincrementaldecoder(self.encoding)("surrogateescape")
+        decoder = io.IncrementalNewlineDecoder(decode, translate=True)  # a Mac's CR ends a line too
         rest = ""
         first = True
         for chunk in self._chunks:
@@ -111,11 +113,12 @@ class _Text:
             if first:
                 rest = rest.removeprefix("\ufeff")
                 first = False
-            *whole, rest = rest.splitlines(keepends=True) or [""]
-            if rest.endswith("\n"):
-                whole.append(rest)
+            *whole, rest = rest.split("\n")
+            for line in whole:
+                yield self._clean(line + "\n")
+            if len(rest) > MAX_CELL:
+                yield self._clean(rest)
                 rest = ""
-            yield from map(self._clean, whole)
         rest += decoder.decode(b"", final=True)
         if rest:
             yield self._clean(rest)

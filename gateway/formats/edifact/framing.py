@@ -16,14 +16,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.formats.edifact.codes import Code
-from gateway.formats.edifact.separators import Separators, released
+from gateway.formats.edifact.separators import Separators, released_at
 from gateway.formats.finding import Finding
 
 LAYOUT = "\r\n\t \x00\x1a"
 _WRAPS = str.maketrans("", "", "\r\n")
 _OPENING = re.compile(
-    r"(?<![A-Za-z0-9])(?:UNA[^\r\n]{5}[^A-Za-z0-9]\s*(?=UN[BGH])|UN[BH](?=([^A-Za-z0-9\s])(?:[A-Z]{4}[^A-Za-z0-9\s]|[^\s]*?\1)))"
+    r"(?<![A-Za-z0-9])(?:UNA[^\r\n]{5}[^A-Za-z0-9]\s*(?=UN[BGH])|UN[BH](?=([^A-Za-z0-9\s])(?:[A-Z]{4}[^A-Za-z0-9\s]|[^\s]{0,14}?\1)))"
 )
+LONGEST_SEGMENT = 1 << 20  # a terminator that does not come within 1 MB does not come
 _LONGEST_OPENING = 80  # a window cut inside an opening is completed from this many characters kept back
 
 CHARSETS = {
@@ -180,8 +181,10 @@ class Reader:
             start = 0
             while True:
                 end = self._buffer.find(terminator, start)
-                while end >= 0 and released(self._buffer[start:end], release):
+                while end >= 0 and released_at(self._buffer, end, release):
                     end = self._buffer.find(terminator, end + 1)
+                if end < 0 and len(self._buffer) - start > LONGEST_SEGMENT:
+                    end = start + LONGEST_SEGMENT
                 if end < 0:
                     break
                 text = self._buffer[start:end]

@@ -84,9 +84,15 @@ class Separators:
 
 def released(piece: str, release: str) -> bool:
     """Whether the separator behind this piece is data, because an odd number of release characters stands before it."""
-    if not release or not piece.endswith(release):
-        return False
-    return (len(piece) - len(piece.rstrip(release))) % 2 == 1
+    return released_at(piece, len(piece), release)
+
+
+def released_at(text: str, end: int, release: str) -> bool:
+    """The same for the separator at this place of a text."""
+    start = end
+    while release and start and text[start - 1] == release:
+        start -= 1
+    return (end - start) % 2 == 1
 
 
 def _trimmed(items: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ loaded, an entity of its own is refused, depth and size are limited, and no tree
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -131,8 +132,13 @@ def inspect(chunks: Iterable[bytes]) -> XmlReport:
     )
 
 
+_MISCELLANY = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->|[\xef\xbb\xbf\xff\xfe])*", re.DOTALL)
+_DOCTYPE = re.compile(rb"""<!DOCTYPE[^\[>]*(?:\[(?:[^\]"']|"[^"]*"|'[^']*')*\]\s*)?>""")
+LONGEST_PROLOG = 1_000_000
+
+
 class _Declarations:
-    """Finds an entity declaration before the parser sees it: it can only stand before the root element."""
+    """Finds an entity declaration before the parser sees it: it can only stand in the DOCTYPE, before the root."""
 
     def __init__(self) -> None:
         self._prolog: bytes | None = b""
@@ -141,20 +147,19 @@ class _Declarations:
         if self._prolog is None:
             return
         self._prolog += chunk.replace(b"\x00", b"")  # UTF-16 letters are ASCII beside a NUL
-        if b"<!ENTITY" in self._prolog:
-            raise _Refused(Code.XML_ENTITY_REFUSED, self._prolog[: self._prolog.index(b"<!ENTITY")].count(b"\n") + 1)
-        if len(self._prolog) > 1_000_000 or _root_begins(self._prolog):
+        miscellany = _MISCELLANY.match(self._prolog)
+        start = miscellany.end() if miscellany else 0
+        rest = self._prolog[start:]
+        if rest.startswith(b"<!DOCTYPE"):
+            whole = _DOCTYPE.match(rest)
+            declared = (whole.group() if whole else rest).find(b"<!ENTITY")
+            if declared >= 0:
+                raise _Refused(Code.XML_ENTITY_REFUSED, self._prolog[: start + declared].count(b"\n") + 1)
+            done = whole is not None
+        else:
+            done = len(rest) >= len(b"<!DOCTYPE") and not rest.startswith((b"<?", b"<!--"))
+        if done or len(self._prolog) > LONGEST_PROLOG:
             self._prolog = None
-
-
-def _root_begins(prolog: bytes) -> bool:
-    at = prolog.find(b"<")
-    while at >= 0:
-        following = prolog[at + 1 : at + 2]
-        if following not in (b"!", b"?", b""):
-            return b"<!DOCTYPE" not in prolog[:at] or b"]" in prolog[:at] or b"[" not in prolog[:at]
-        at = prolog.find(b"<", at + 1)
-    return False
 
 
 def _finding(
