@@ -1,0 +1,126 @@
+"""Folders and feeds: stored in one commit before the other side is told, and never stored twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipeline_road import ROOT
+
+from gateway.channels.directory import DirectoryChannel, DirectorySettings
+from gateway.partners.book import Book
+from gateway.pipeline.house import House
+from gateway.store import schema
+from gateway.store.engine import Store
+from gateway.systems.connector import Page, Retry, Stranger
+from gateway.worker import schedules
+from gateway.worker.schedules import Moved, NotNow, Schedules, collect_all, follow_feed
+
+
+class Feed:
+    """A system's feed, page by page; what is in a page is the connector suite's business."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str | None, Page | Retry] = {}
+
+    def changes(self, cursor: str | None) -> Page | Retry:
+        return self.pages[cursor]
+
+
+def page(cursor: str, *ids: str, more: bool = False) -> Page:
+    return Page((), cursor, more, tuple(Stranger(one, {"id": one}) for one in ids))
+
+
+@pytest.fixture
+def feed() -> Feed:
+    return Feed()
+
+
+@pytest.fixture
+def house(store: Store, feed: Feed) -> House:
+    book = Book.load(ROOT / "partners", ROOT / "maps")
+    systems: Any = lambda: {"erp": feed}  # noqa: E731 - a house's parts are functions
+    with store.begin() as tx:
+        row = {"id": 1, "name": "system erp", "lane": "production", "cursor": None, "stage": "poll", "due_at": tx.now}
+        tx.insert(schema.poll, [row])
+    return House(store, lambda: book, systems, lambda name: pytest.fail(name))
+
+
+def cursor(store: Store) -> str | None:
+    with store.read() as view:
+        row = view.get(schema.poll, 1)
+    assert row is not None
+    found: str | None = row.cursor
+    return found
+
+
+def items(store: Store) -> int:
+    with store.read() as view:
+        return len(view.all(schema.work_item.select()))
+
+
+def test_pages_are_followed_to_the_last_and_each_is_stored_with_its_cursor(house: House, feed: Feed) -> None:
+    feed.pages = {None: page("2", "1", "2", more=True), "2": page("3", "3"), "3": page("3")}
+    assert follow_feed(house, "erp", "production", None) == "3"
+    assert (cursor(house.store), items(house.store)) == ("3", 3)
+    assert follow_feed(house, "erp", "production", "3") == "3"
+
+
+def test_of_two_workers_with_the_same_page_one_stores_it(house: House, feed: Feed) -> None:
+    feed.pages = {None: page("2", "1", "2")}
+    follow_feed(house, "erp", "production", None)
+    with pytest.raises(Moved):
+        follow_feed(house, "erp", "production", None)
+    assert (cursor(house.store), items(house.store)) == ("2", 2)
+
+
+def test_a_feed_that_cannot_be_read_moves_nothing(house: House, feed: Feed) -> None:
+    feed.pages = {None: Retry("down for maintenance")}
+    with pytest.raises(NotNow, match="maintenance"):
+        follow_feed(house, "erp", "production", None)
+    assert cursor(house.store) is None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DirectoryChannel:
+    (tmp_path / "in").mkdir()
+    settings = DirectorySettings.model_validate({"inbox": str(tmp_path / "in"), "stable_for": "0s"})
+    return DirectoryChannel(settings, str)
+
+
+def received(store: Store) -> list[Any]:
+    with store.read() as view:
+        return list(view.all(schema.transmission.select().order_by(schema.transmission.c.id)))
+
+
+@pytest.mark.parametrize("in_memory", [schedules.IN_MEMORY, 3])
+def test_files_are_stored_then_gone(
+    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(schedules, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(schedules, "TOGETHER", 2)
+    for number in range(5):
+        (tmp_path / "in" / f"{number}.edi").write_bytes(b"ISA" * number)
+    assert collect_all(house, folder, "harbor-pine-folder", "production") == 5
+    assert sorted((row.filename, row.size) for row in received(house.store)) == [
+        (f"{number}.edi", 3 * number) for number in range(5)
+    ]
+    assert [path.name for path in (tmp_path / "in").iterdir() if path.is_file()] == []
+    assert collect_all(house, folder, "harbor-pine-folder", "production") == 0
+
+
+def test_a_file_that_was_stored_and_not_taken_away_is_not_stored_twice(
+    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in" / "one.edi").write_bytes(b"ISA")
+    with monkeypatch.context() as died:
+        died.setattr(folder, "after_commit", lambda arrival: None)  # as if killed right after the commit
+        collect_all(house, folder, "harbor-pine-folder", "production")
+    assert collect_all(house, folder, "harbor-pine-folder", "production") == 1
+    assert len(received(house.store)) == 1
+
+
+def test_the_schedules_are_those_of_the_book(house: House) -> None:
+    found = Schedules(house)()
+    assert {("connection harbor-pine-folder", "production"), ("system erp", "production")} <= set(found)
