@@ -62,7 +62,7 @@ class Step:
     """One way on from a place: the use reached, the group that begins anew, what had to stand in between."""
 
     use: Use
-    entered: tuple[Group, ...]
+    entered: Group | None
     skipped: tuple[Use, ...]
 
 
@@ -83,12 +83,16 @@ class Guide:
         self.root = root
         self.uses = tuple(root.uses())
         self._tags = {use.tag for use in self.uses}
+        groups = list(self._groups(root))
         self._ways = [self._ways_from(use) for use in self.uses]
-        self._span = {
-            id(group): (first.index, last.index + 1)
-            for group in self._groups(root)
-            for first, last in [(group.first, list(group.uses())[-1])]
+        self._within = {  # what a group's beginning sets back: the uses and the groups in it
+            group.number: (
+                [use.index for use in group.uses()],
+                [inner.number for inner in self._groups(group) if inner is not group],
+            )
+            for group in groups
         }
+        self._group_count = max(group.number for group in groups) + 1
 
     @classmethod
     def parse(cls, text: str) -> Guide:
@@ -117,7 +121,7 @@ class Guide:
         """Where each segment belongs, and every fault of order, number and presence; UNH is position 1."""
         uses = self.uses
         counts = [0] * len(uses)
-        groups: dict[int, int] = {}
+        groups = [0] * self._group_count
         at = 0
         counts[0] = 1
         positions = [0]
@@ -130,26 +134,27 @@ class Guide:
                 continue
             step = ways[0]
             for way in ways:
-                limit, seen = self._seen(way, counts, groups)
-                if seen < limit:
+                entered = way.entered
+                if counts[way.use.index] < way.use.max if entered is None else groups[entered.number] < entered.max:
                     step = way
                     break
             else:
                 code = Code.LOOP_OCCURS_OVER_MAXIMUM_TIMES if step.entered else Code.SEGMENT_EXCEEDS_MAXIMUM_USE
-                limit, _ = self._seen(step, counts, groups)
+                limit = step.entered.max if step.entered else step.use.max
                 findings.append(code.at(tag, position, loop=step.use.group.path or None, expected=f"at most {limit}"))
-            findings.extend(
-                Code.MANDATORY_SEGMENT_MISSING.at(use.tag, position, loop=use.group.path or None)
-                for use in step.skipped
-                if not counts[use.index]
-            )
-            for group in step.entered:
-                groups[id(group)] = groups.get(id(group), 0) + 1
-                start, end = self._span[id(group)]
-                counts[start:end] = [0] * (end - start)
-                for inner in self._groups(group):
-                    if inner is not group:
-                        groups.pop(id(inner), None)
+            if step.skipped:
+                findings.extend(
+                    Code.MANDATORY_SEGMENT_MISSING.at(use.tag, position, loop=use.group.path or None)
+                    for use in step.skipped
+                    if not counts[use.index]
+                )
+            if step.entered is not None:
+                groups[step.entered.number] += 1
+                uses_within, groups_within = self._within[step.entered.number]
+                for index in uses_within:
+                    counts[index] = 0
+                for number in groups_within:
+                    groups[number] = 0
             at = step.use.index
             counts[at] += 1
             positions.append(at)
@@ -161,12 +166,6 @@ class Guide:
         while group.parent is not None:
             depth, group = depth + 1, group.parent
         return depth
-
-    def _seen(self, way: Step, counts: list[int], groups: dict[int, int]) -> tuple[int, int]:
-        if way.entered:
-            outermost = way.entered[0]
-            return outermost.max, groups.get(id(outermost), 0)
-        return way.use.max, counts[way.use.index]
 
     def _misplaced(self, tag: str, position: int, at: Use) -> Finding:
         if tag in self._tags:
@@ -184,24 +183,24 @@ class Guide:
     def _ways_from(self, use: Use) -> dict[str, list[Step]]:
         ways: dict[str, list[Step]] = {}
 
-        def add(target: Use, entered: tuple[Group, ...], skipped: list[Use]) -> None:
+        def add(target: Use, entered: Group | None, skipped: list[Use]) -> None:
             ways.setdefault(target.tag, []).append(Step(target, entered, tuple(skipped)))
 
         if use is not use.group.first or use.group.parent is None:
-            add(use, (), [])
+            add(use, None, [])
         skipped: list[Use] = []
         child: Use | Group = use
         group: Group | None = use.group
         while group is not None:
             for sibling in group.children[group.children.index(child) + 1 :]:
                 if isinstance(sibling, Use):
-                    add(sibling, (), skipped)
+                    add(sibling, None, skipped)
                 else:
-                    add(sibling.first, (sibling,), skipped)
+                    add(sibling.first, sibling, skipped)
                 if sibling.mandatory:
                     skipped = [*skipped, sibling if isinstance(sibling, Use) else sibling.first]
             if group.parent is not None:
-                add(group.first, (group,), skipped)
+                add(group.first, group, skipped)
             child, group = group, group.parent
         return ways
 
