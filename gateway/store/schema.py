@@ -177,7 +177,9 @@ transmission = Table(
     Column("connection", Text, nullable=False),
     Column("lane", Text, nullable=False),
     Column("transport_id", Text, nullable=False),  # Message-ID, file identity, idempotency key
-    Column("payload_id", Id),
+    Column("payload_id", Id),  # the documents; NULL where they could not be had from what came
+    Column("wire_payload_id", Id),  # the message around them as it came, where that is evidence (AS2)
+    Column("receipt_payload_id", Id),  # the receipt given for it (MDN): a repetition gets the same
     Column("size", BigInteger),
     Column("filename", Text),
     Column("media_type", Text),

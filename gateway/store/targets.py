@@ -62,14 +62,23 @@ def claim(
 ) -> list[Record]:
     """Lease due deliveries, heads of their keys only, no more than each target bears and `limit` in all.
 
-    Targets take turns: one that is slow, broken or has a long backlog does not keep places another could use.
+    Each target gets an equal share first, and what the others leave of theirs after that: one that is slow, broken or
+    has a long backlog keeps no place another could use.
     """
-    targets = list(tx.execute(_with_work, {"stage": stage}).scalars())
+    hungry = list(tx.execute(_with_work, {"stage": stage}).scalars())
+    start = tx.now // SECOND % len(hungry) if hungry else 0
+    hungry = hungry[start:] + hungry[:start]  # the first does not stay the first
     claimed: list[Record] = []
-    start = tx.now // SECOND % len(targets) if targets else 0
-    for place, target in enumerate(targets[start:] + targets[:start]):
-        fair = -(-(limit - len(claimed)) // (len(targets) - place))
-        claimed += _claim_one(tx, stage, owner, target, fair, lease_us, limits(target))
+    while hungry and len(claimed) < limit:
+        share = -(-(limit - len(claimed)) // len(hungry))
+        still_hungry = []
+        for target in hungry:
+            portion = min(share, limit - len(claimed))
+            rows = _claim_one(tx, stage, owner, target, portion, lease_us, limits(target))
+            claimed += rows
+            if rows and len(rows) == portion:
+                still_hungry.append(target)
+        hungry = still_hungry
     return claimed
 
 

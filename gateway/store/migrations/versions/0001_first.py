@@ -491,6 +491,8 @@ def upgrade() -> None:
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("transport_id", sa.Text(), nullable=False),
         sa.Column("payload_id", ID, nullable=True),
+        sa.Column("wire_payload_id", ID, nullable=True),
+        sa.Column("receipt_payload_id", ID, nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("filename", sa.Text(), nullable=True),
         sa.Column("media_type", sa.Text(), nullable=True),
