@@ -84,6 +84,6 @@ def written(to: Map, document: Document, *, partner: str | None, answers: tuple[
     findings = to.guide.check(enclosed(to, rows), PRINTED).findings
     for finding in findings:
         print(f"{words.place(finding, to.guide.set_id)}: {words.message_and_remedy(finding)[0]}", file=sys.stderr)
-    if any(finding.severity is Severity.REJECTS for finding in findings):
+    if any(finding.severity is not Severity.WARNING for finding in findings):
         raise Stop(f"{to.name} wrote a set its own guide refuses", code=1)
     return text.encode()
