@@ -61,7 +61,9 @@ def demo(
         telling.addresses(teller, cast)
         said = "All of it held." if held else "Not all of it held."
         teller.line(f"\n{said} {teller.seconds:.0f} s.", "bold" if held else "bold red")
-        if not leave:
+        if leave:
+            teller.line("Everything ends now; `gateway demo` without --exit keeps it up, to look at.")
+        else:
             teller.line("Everything stays up until Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()

@@ -16,6 +16,7 @@ from gateway.partners.terms import Duplicates
 from gateway.pipeline import acknowledge
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, findings_of, plain
@@ -47,7 +48,7 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
         one.staged = True
     acknowledge.answer(tx, house, [one for one in closed if one.status in ANSWERED])
     acknowledge.read_ta1(tx, house, portion.answers)
-    raise_alerts(tx, portion.alerts)
+    raise_alerts(tx, dated(tx, book, portion.alerts))
     if portion.unfinished is None:
         return None
     _, state = portion.unfinished

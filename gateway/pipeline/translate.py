@@ -21,6 +21,7 @@ from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import MapError
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, Key, happen, order_key
 from gateway.pipeline.staging import separators_of
@@ -107,7 +108,7 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
             facts.append(_fact(row, made))
     canonical_documents.store(tx, stored)
     happen(tx, house, facts)
-    raise_alerts(tx, alerts)
+    raise_alerts(tx, dated(tx, book, alerts))
     return finished
 
 

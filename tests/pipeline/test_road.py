@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from pipeline_road import TEST, Road
-from x12_documents import acknowledgement, interchange, order
+from road_documents import acknowledgement, interchange, order
 
 from gateway.pipeline import again, release, unwrap
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import canonical_documents, lease, schema
+
+DAY = 86_400_000_000  # microseconds
 
 
 def codes(road: Road) -> list[str]:
@@ -41,6 +43,8 @@ def test_of_three_orders_one_broken_two_go_on(road: Road) -> None:
     road.work()
     assert [row.status for row in road.rows(schema.document, direction="in")] == ["done", "invalid", "done"]
     assert codes(road) == ["document-rejected"]
+    (item,) = road.rows(schema.work_item)
+    assert item.lost_at == item.opened_at + DAY  # partners/industries/retail.yaml: order_response: 24h
     road.deliver()
     (sent,) = road.files()
     assert b"AK9*P*3*3*2~" in sent
