@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 from pipeline_road import Road
-from x12_documents import interchange, order
+from road_documents import interchange, order
 
 
 @dataclass

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 from gateway.canonical import Measure, Node, Quantity
@@ -51,16 +52,17 @@ class Units:
         """Turn the quantities of a document just read into our units."""
         if not self.ours:
             return
-        for name, value in list(values.items()):
+        for name, inner in _leading(model):
+            value = values.get(name)
+            if value is None:
+                continue
             if isinstance(value, list):
                 for item in value:
-                    if isinstance(item, dict):
-                        self.read(item, _model(model, name))
-            elif isinstance(value, dict) and name in model.model_fields:
-                if "value" in value and value.get("unit") in self.ours:
-                    self._quantity(values, name, model)
-                else:
-                    self.read(value, _model(model, name))
+                    self.read(item, inner)
+            elif inner is not Quantity:
+                self.read(value, inner)
+            elif value.get("unit") in self.ours and "value" in value:
+                self._quantity(values, name, model)
 
     def _quantity(self, values: dict[str, Any], name: str, model: type[Node]) -> None:
         quantity = values[name]
@@ -126,7 +128,17 @@ def _divided(number: Decimal, factor: Decimal) -> Decimal | None:
     return theirs.quantize(Decimal(1)) if theirs == theirs.to_integral_value() else theirs.normalize()
 
 
-def _model(model: type[Node], name: str) -> type[Node]:
+@cache
+def _leading(model: type[Node]) -> tuple[tuple[str, type[Node]], ...]:
+    """The fields of a model behind which a quantity stands, so that nothing else of a document is looked at."""
+    return tuple(
+        (name, found.type) for name, found in fields_of(model).items() if _leads(found.type, frozenset({model}))
+    )
 
-    found = fields_of(model).get(name)
-    return found.type if found is not None and issubclass(found.type, Node) else Node
+
+def _leads(kind: type, seen: frozenset[type]) -> bool:
+    if kind is Quantity:
+        return True
+    if kind in seen or not issubclass(kind, Node):
+        return kind in seen  # a package in a package leads where the outer one leads
+    return any(_leads(found.type, seen | {kind}) for found in fields_of(kind).values())

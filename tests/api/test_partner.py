@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from road_documents import interchange, order
 from served_site import Site
-from x12_documents import interchange, order
 
 from gateway.store import schema
 

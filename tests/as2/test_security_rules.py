@@ -6,6 +6,7 @@ import base64
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -429,13 +430,15 @@ def test_5_a_key_of_the_wrong_size_goes_on_with_a_substitute(pair: Pair) -> None
     body = pair.message(sends=Sends(key_transport="rsa-oaep-sha256")).body()
     serial = pair.peer.rsa.issuer_and_serial
     at = body.index(serial) + len(serial) + 100
-    stream = Stream([body[:at] + b"\0" + body[at + 1 :]])
+    stream = Stream([body[:at] + bytes((body[at] ^ 1,)) + body[at + 1 :]])
     from gateway.as2.cms import open_content_info
 
     kind = open_content_info(stream)
     envelope = enveloped.Envelope(stream, kind, [pair.peer.rsa], Limits())
-    assert sum(map(len, envelope.plaintext())) > 0
-    with pytest.raises(DecryptionFailed):
+    plain = b"".join(envelope.plaintext())
+    assert plain
+    assert EDI not in plain
+    with suppress(DecryptionFailed):  # one substitute in 256 happens to leave valid padding
         envelope.finish()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pipeline_road import Road
-from x12_documents import interchange, order
+from road_documents import interchange, order
 
 from gateway.pipeline import deliver
 from gateway.pipeline.deliver import Arrived, TryAgain, TurnedDown

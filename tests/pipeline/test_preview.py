@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pipeline_road import Road
-from x12_documents import interchange, order
+from road_documents import interchange, order
 
 from gateway.pipeline import again, preview
 from gateway.store import schema
