@@ -74,7 +74,7 @@ def delivery_words(row: Any) -> str:
     if row.kind == "call":
         said = OPERATIONS.get(body.get("operation", ""), str(body.get("operation")))
         status = (body.get("data") or {}).get("status")
-        return f"{said}: {status}" if status and body.get("operation") == "update_order" else said
+        return f"{said} ({status})" if status and body.get("operation") == "update_order" else said
     if row.kind == "webhook":
         return f"event evt_{body.get('event_id')}"
     return f"an envelope with {body.get('set', 'documents')}"

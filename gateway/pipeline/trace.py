@@ -31,6 +31,7 @@ from gateway.store.schema import (
 )
 
 NAME = re.compile(r"([TDLWE])-(\d{1,18})")
+LETTERS = "TDLWEevt_-"  # what stands before the number in a line's subject
 MOST = 500  # documents of one trace; a file of 50,000 is not read by a person
 
 
@@ -88,7 +89,7 @@ def trace(view: View, key: str, *, lane: str | None = None, as_of: int | None = 
     lines = [
         line for line in lines if (lane is None or line.lane == lane) and (as_of is None or line.recorded_at <= as_of)
     ]
-    lines.sort(key=lambda line: (line.recorded_at, ORDER.index(line.kind), line.subject))
+    lines.sort(key=lambda line: (line.recorded_at, ORDER.index(line.kind), int(line.subject.lstrip(LETTERS))))
     items = view.by_ids(work_item, sorted(found.items))
     still_open = [i for i in items if i.settled_at is None and (lane is None or i.lane == lane)]
     return Trace(
