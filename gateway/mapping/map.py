@@ -97,8 +97,8 @@ class Map:
 
         Raises MapError with every value that could not be carried, and where the set holds several documents.
         """
-        if self.split is not None and len(parts := self.split.parts(rows, positions)) > 1:
-            why = f"holds {len(parts)} documents in one"
+        if self.split is not None and (parts := self.split.count(rows, positions)) > 1:
+            why = f"holds {parts} documents in one"
             raise MapError([Problem(self.split.key, None, "", None, why, str(self.split.origin))])
         return self._read(rows, positions, partner, separators)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,10 +53,22 @@ class MapText:
         return raw.value
 
     def revision(self) -> str:
-        """The hash of what the map says: comments and the place of a line do not count."""
+        """The hash of what the map says: comments, places of lines, parts and tables it does not use do not count."""
         said = {key: raw.plain() for key, raw in self.words.items() if key not in ("map", "extends", "uses")}
         sections = {name: {key: raw.plain() for key, raw in kids.items()} for name, kids in self.sections.items()}
+        del sections["parts"]  # they stand in the lines
+        used = set(_pipes(self.sections["lines"].values()))
+        sections["codes"] = {name: rows for name, rows in sections["codes"].items() if name in used}
         return hashlib.sha256(json.dumps([said, sections]).encode()).hexdigest()
+
+
+def _pipes(lines: Iterable[Raw]) -> Iterator[str]:
+    """The formats and tables some lines name."""
+    for raw in lines:
+        if raw.kids is not None:
+            yield from _pipes(raw.kids.values())
+        else:
+            yield from (pipe.strip() for pipe in (raw.value or "").split("|")[1:])
 
 
 def read_yaml(text: str, file: str) -> dict[str, Raw]:

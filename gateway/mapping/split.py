@@ -33,11 +33,15 @@ class Split:
     def _is_part(self, row: Row) -> bool:
         return all(len(row) > n and row[n] == value for n, value in self.qualifiers.items())
 
+    def count(self, rows: Sequence[Row], positions: Sequence[int]) -> int:
+        """How many documents there are, at most."""
+        start = first(self.loop).index
+        return sum([self._is_part(row) for row, at in zip(rows, positions, strict=True) if at == start])
+
     def parts(self, rows: Sequence[Row], positions: Sequence[int]) -> list[Part]:
         """The rows of each document, with their positions; the whole set where it holds no more than one."""
         start, last = first(self.loop).index, last_index(self.loop)
-        tag = self.loop.first.segment.tag
-        if sum(1 for row in rows if row[0] == tag and self._is_part(row)) < 2:
+        if self.count(rows, positions) < 2:
             return [(list(rows), list(positions))]
         inside = [k for k, at in enumerate(positions) if start <= at <= last]
         begin, end = inside[0], inside[-1] + 1

@@ -254,7 +254,8 @@ class Reading:
         s.add(1, "i += 1; p = pos[i]")
         if use.scope is not None and isinstance(use.child, LoopUse):
             self._children(list(use.child.children[1:]), use.scope, "d", 1)
-        s.add(1, "once = set()")
+        if any(not level.many for level in use.levels):
+            s.add(1, "once = set()")
         s.add(1, "for c in below:")
         if use.levels:
             self._levels(use.levels, "d", 2, f"+{use.prefix}HL|", self.numbers)
@@ -377,13 +378,17 @@ class Reading:
             s.add(indent + 1, f"T[id({d}), {line.path!r}] = (i, {at}, {number})")
 
     def _unknown(self, use: Use, known: set[int], d: str, place: str, indent: int) -> None:
-        """Elements no line names: one test finds that there is none."""
-        top = max(known, default=0)
-        tests = [f"n > {top + 1}"] if top < 99 else []
-        tests += [f"n > {n} and e[{n}]" for n in range(1, top) if n not in known and n < 99]
-        if tests:
-            name = self.source.constant("U", frozenset(known))
-            self.source.add(indent, f"if {' or '.join(tests)}: LEFT(K, {d}, {place}, e, {name})")
+        """Elements no line names: those between the mapped ones each have a test, those behind them one together."""
+        s, top = self.source, max(known, default=0)
+        holes = [n for n in range(1, min(top, 99)) if n not in known]
+        if len(holes) > 1:  # mostly none of them is there
+            s.add(indent, f"if n > {holes[0]} and ({' or '.join(f'n > {n} and e[{n}]' for n in holes)}):")
+            indent += 1
+        for n in holes:
+            s.add(indent, f"if n > {n} and e[{n}]: left(K, {d}, {place} + '{n:02d}', [e[{n}]])")
+        indent -= len(holes) > 1
+        if top < 99:
+            s.add(indent, f"if n > {top + 1}: LEFT(K, {d}, {place}, e, {top + 1})")
 
 
 def pair_value(use: Use) -> Format:

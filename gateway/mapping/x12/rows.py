@@ -34,10 +34,10 @@ def left(registry: Registry, holder: dict[str, Any], place: str, values: list[st
     kept.append((place, values))
 
 
-def elements_left(registry: Registry, holder: dict[str, Any], place: str, row: Row, known: frozenset[int]) -> None:
-    """The elements of a mapped row that no line names."""
-    for n in range(1, len(row)):
-        if row[n] and n not in known:
+def elements_left(registry: Registry, holder: dict[str, Any], place: str, row: Row, start: int) -> None:
+    """The elements of a mapped row behind the last one a line names."""
+    for n in range(start, len(row)):
+        if row[n]:
             left(registry, holder, f"{place}{n:02d}", [row[n]])
 
 
