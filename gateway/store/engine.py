@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -36,11 +37,9 @@ from sqlalchemy import (
     bindparam,
     create_engine,
     event,
-    insert,
     make_url,
     select,
     text,
-    update,
 )
 from sqlalchemy.pool import QueuePool
 
@@ -123,20 +122,22 @@ class Tx(View):
     def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows with one statement. All rows must name the same columns."""
         if rows:
-            self.connection.execute(insert(table), list(rows))
+            names = tuple(rows[0])
+            self._many(_insert_sql(table, names, self._mark), [_values(row, names) for row in rows])
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
         """Set columns of many rows by key. Every row names the key and the same other columns."""
-        if not rows:
-            return
-        names = [name for name in rows[0] if name != key]
-        statement = (
-            update(table)
-            .where(table.c[key] == bindparam(f"_{key}"))
-            .values({name: bindparam(f"v_{name}") for name in names})
-        )
-        parameters = [{f"_{key}": row[key]} | {f"v_{name}": row[name] for name in names} for row in rows]
-        self.connection.execute(statement, parameters)
+        if rows:
+            names = (*(name for name in rows[0] if name != key), key)
+            self._many(_update_sql(table, names, self._mark), [_values(row, names) for row in rows])
+
+    @property
+    def _mark(self) -> str:
+        return "?" if self.is_sqlite else "%s"
+
+    def _many(self, statement: str, parameters: list[tuple[Any, ...]]) -> None:
+        """Straight to the driver: building each row's parameters in SQLAlchemy costs more than storing the row."""
+        self.connection.exec_driver_sql(statement, parameters)
 
     def wake(self, *stages: str) -> None:
         """Tell whoever waits for work of these stages, once this is committed."""
@@ -149,6 +150,25 @@ class Tx(View):
     def _committed(self) -> None:
         for call in self._after_commit:
             call()
+
+
+def _values(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
+    if len(row) != len(names):
+        raise ValueError(f"rows of one statement differ in their columns: {sorted(set(row) ^ set(names))}")
+    return tuple([row[name] for name in names])
+
+
+@cache
+def _insert_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
+    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join([mark] * len(names))})'  # noqa: S608 - our names
+
+
+@cache
+def _update_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
+    *changed, key = (table.c[name].name for name in names)
+    settings = ", ".join(f'"{name}" = {mark}' for name in changed)
+    return f'UPDATE "{table.name}" SET {settings} WHERE "{key}" = {mark}'  # noqa: S608 - our names
 
 
 class Store:
