@@ -19,6 +19,7 @@ SETS = {"850", "855", "856", "860", "865", "810", "820"}  # orders to payment
 SETS |= {"940", "943", "944", "945", "947", "846"}  # the warehouse
 SETS |= {"204", "214", "990", "210"}  # the carrier
 SETS |= {"180", "824", "864", "997"}
+SETS |= {"812", "830", "832", "852", "862", "867", "875", "880"}  # forecasts, lists, sales, groceries
 EXPECTED = {"004010": SETS, "005010": SETS | {"999"}}  # 999 came after 004010
 ENVELOPE = {"ISA", "GS", "ST", "SE", "GE", "IEA", "TA1", "BIN"}
 TYPES = {"AN", "ID", "DT", "TM", "R", "B", *(f"N{n}" for n in range(10))}
