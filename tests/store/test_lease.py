@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select, text, update
 
 from gateway.store import lease, schema, targets
-from gateway.store.crypto import Keys
 from gateway.store.engine import Record, Store
+from tests.store.conftest import Clock
 from tests.store.rows import deliveries, documents
 
 MINUTE = 60_000_000
 D, L = schema.document, schema.delivery
-
-
-class Clock:
-    """A database clock that a test turns."""
-
-    def __init__(self) -> None:
-        self.now = 1_000 * MINUTE
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def timed(database_url: str, keys: Keys, clock: Clock) -> Iterator[Store]:
-    with Store.open(database_url, keys, clock=clock) as store:
-        yield store
 
 
 def claim(store: Store, owner: str = "a", limit: int = 10, table: object = D, stage: str = "translate") -> list[Record]:
@@ -258,6 +236,16 @@ def test_a_dead_head_blocks_until_a_person_skips_it(timed: Store) -> None:
         assert lease.finish(tx, L, [head], status="skipped") == [head]
     assert send(timed) == [second]
     assert rows(timed, L)[third].blocked_by == second
+
+
+def test_what_comes_after_a_dead_head_waits_too(timed: Store) -> None:
+    with timed.begin() as tx:
+        deliveries(tx, 1, key="k")
+    (head,) = claim(timed, "a", 10, L, "deliver")
+    with timed.begin() as tx:
+        lease.stop(tx, L, head, error="gave up")
+        deliveries(tx, 1, key="k")
+    assert send(timed) == []
 
 
 def test_what_is_under_way_cannot_be_skipped(timed: Store) -> None:

@@ -1,0 +1,81 @@
+"""Whatever was acknowledged is there after the power was cut, and nothing is there half."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import payloads, schema
+from gateway.store.crypto import Keys
+from gateway.store.engine import Store
+from tests.store.rows import documents
+
+pytest.importorskip("apsw", reason="apsw is in the test extra: an older environment lacks it until it is made again")
+
+from tests.store.power import Disk
+
+pytestmark = pytest.mark.faults
+
+AT_ONCE = 3  # documents a transaction
+COMMITS = 60
+
+
+def acknowledge_and_cut(
+    sqlite_template: Path, tmp_path: Path, keys: Keys, connect: Callable[[Disk], Callable[..., Any]]
+) -> Disk:
+    """Commit; at each acknowledgement cut the power in several ways and look what the disk holds."""
+    disk, chance = Disk(), random.Random(7)
+    shutil.copy(sqlite_template, tmp_path / "live.db")
+    with Store.open(f"sqlite:///{tmp_path / 'live.db'}", keys, connect=connect(disk)) as store:
+        for n in range(1, COMMITS + 1):
+            with store.begin() as tx:
+                documents(tx, AT_ONCE)
+                payloads.store(tx, chance.randbytes(100_000), owner="o", lane="test")  # checkpoints come along
+            for place, how in enumerate([None, chance, chance]):
+                check(disk.after_power_cut(tmp_path / f"cut-{n}-{place}", how), n, keys)
+                shutil.rmtree(tmp_path / f"cut-{n}-{place}")
+    return disk
+
+
+def check(database: Path, acknowledged: int, keys: Keys) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+        assert verdict == "ok"
+        (count,) = connection.execute("SELECT count(*) FROM document").fetchone()
+        assert count == acknowledged * AT_ONCE, "something acknowledged is gone, or there is half a transaction"
+    with Store.open(f"sqlite:///{database}", keys) as store, store.read() as view:
+        row = view.by_ids(schema.payload, [acknowledged])[0]
+        assert len(payloads.read_all(view, row.id)) == 100_000
+
+
+def test_what_was_acknowledged_survives_a_power_cut(sqlite_template: Path, tmp_path: Path, keys: Keys) -> None:
+    disk = acknowledge_and_cut(sqlite_template, tmp_path, keys, lambda disk: disk.connect)
+    assert disk.syncs > COMMITS
+
+
+@pytest.mark.parametrize("mode", ["OFF", "NORMAL"])
+def test_this_test_sees_a_database_that_does_not_sync(
+    sqlite_template: Path, tmp_path: Path, keys: Keys, mode: str
+) -> None:
+    def careless(disk: Disk) -> Callable[..., Any]:
+        def connect(path: str, **how: Any) -> Any:
+            connection = disk.connect(path, **how)
+            execute = connection.execute
+
+            def weakened(statement: str, *rest: Any) -> Any:
+                return execute(statement.replace("synchronous=FULL", f"synchronous={mode}"), *rest)
+
+            connection.execute = weakened  # type: ignore[method-assign]
+            return connection
+
+        return connect
+
+    with pytest.raises(AssertionError, match="something acknowledged is gone"):
+        acknowledge_and_cut(sqlite_template, tmp_path, keys, careless)
