@@ -97,6 +97,7 @@ class Map:
 
         Raises MapError with every value that could not be carried, and where the set holds several documents.
         """
+        positions = self._placed(rows, positions)
         if self.split is not None and (parts := self.split.count(rows, positions)) > 1:
             why = f"holds {parts} documents in one"
             raise MapError([Problem(self.split.key, None, "", None, why, str(self.split.origin))])
@@ -111,6 +112,7 @@ class Map:
         separators: tuple[str, str] = SEPARATORS,
     ) -> list[Document]:
         """Every canonical document of one set: several where the map says `split:`."""
+        positions = self._placed(rows, positions)
         if self.split is None:
             return [self._read(rows, positions, partner, separators)]
         parts = self.split.parts(rows, positions)
@@ -121,6 +123,13 @@ class Map:
     ) -> Document:
         values = self._x12.read(rows, positions, separators)
         return self._document(values, partner)
+
+    def _placed(self, rows: Sequence[Row], positions: Sequence[int]) -> Sequence[int]:
+        """Positions are those of our guide; those of another release, whose SE stands elsewhere, would mislead us."""
+        guide = self._x12.guide
+        if positions and positions[-1] in (-1, guide.uses[-1].index):
+            return positions
+        return guide.check(list(rows)).positions
 
     def write(
         self,

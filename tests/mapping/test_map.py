@@ -164,3 +164,21 @@ def test_a_map_of_segments_reads_no_text_and_the_other_way_round() -> None:
 def test_rows_that_hold_nothing_are_refused() -> None:
     with pytest.raises(MapError, match="no segment the guide knows"):
         ORDER.read([["ZZ"]], [-1])
+
+
+def test_positions_of_another_release_do_not_mislead() -> None:
+    whole = enclosed(ORDER, PLAIN)
+    other = Guide.load("005010", "850").check(whole).positions
+    assert ORDER.guide is not None
+    assert other != ORDER.guide.check(whole).positions
+    assert ORDER.read(whole, other, partner=PARTNER) == read(ORDER, PLAIN)
+
+
+def test_a_column_that_names_its_unit_gives_it_to_every_item() -> None:
+    chart = LIBRARY.map("csv-3pl-shipment")
+    items = [ShippedItem(line_number="1")]
+    pounds = Package(sscc=None, weight=Quantity(value=Decimal(1), unit="pound"), items=items)
+    with pytest.raises(MapError, match="this document can only mean kilogram"):
+        chart.write_text(Shipment(shipment_number="1", orders=[ShippedOrder(packages=[pounds])]))
+    none = Package(items=items)
+    chart.write_text(Shipment(shipment_number="1", orders=[ShippedOrder(packages=[none])]))
