@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from mapping.charts import LIBRARY, PARTNER, read, rows_of, small
 
-from gateway.canonical import Order, OrderLine, Quantity, Reference, Shipment, ShippedOrder
+from gateway.canonical import Order, OrderLine, Package, Quantity, Reference, Shipment, ShippedItem, ShippedOrder
+from gateway.formats.x12.guide import Guide
 from gateway.mapping import Found, MapError
 from gateway.mapping.judge import enclosed
 
