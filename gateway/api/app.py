@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from gateway import __version__
-from gateway.api import orders, partner, problems, records
+from gateway.api import as2, orders, partner, problems, records
 from gateway.api.door import Door
 from gateway.store.lease import backlog, oldest_due_seconds
 
@@ -22,6 +22,7 @@ def build(door: Door) -> FastAPI:
     app = FastAPI(title="B2B gateway", version=__version__, description=DESCRIPTION, openapi_url="/v1/openapi.json")
     app.state.door = door
     problems.install(app)
+    app.include_router(as2.router)
     app.include_router(partner.router)
     app.include_router(orders.router)
     app.include_router(records.router)

@@ -14,11 +14,12 @@ import base64
 import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 
 from gateway.as2.disposition import AS2Error
-from gateway.as2.mdn import MDN_SIZE, Mdn
+from gateway.as2.mdn import MDN_SIZE
 from gateway.as2.message import MdnRequest
 from gateway.as2.mime import Headers, read_headers
 from gateway.as2.partnership import Partnership
@@ -48,12 +49,23 @@ class Exchange:
     answer: Answer | None
 
 
+class Letter(Protocol):
+    """Headers and a body, made and stored before."""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
 class As2Channel:
     """Messages out, one POST each. Safe to use from several threads."""
 
     def __init__(self, settings: As2Settings, resolve: Resolve) -> None:
         self.settings = settings
         self._resolve = resolve
+        self._partnership: Partnership | None = None
         self._client = httpx.Client(
             follow_redirects=False,
             trust_env=False,
@@ -63,6 +75,12 @@ class As2Channel:
 
     def close(self) -> None:
         self._client.close()
+
+    def partnership(self) -> Partnership:
+        """What was agreed, its certificates loaded once. Raises UnusableCertificate or SecretMissing."""
+        if self._partnership is None:
+            self._partnership = self.settings.partnership(self._resolve)
+        return self._partnership
 
     def send(self, parcel: Parcel) -> SendOutcome:
         """A stored message, header lines and body in one."""
@@ -84,7 +102,7 @@ class As2Channel:
             case failure:
                 return Exchange(failure, None)
 
-    def post_receipt(self, mdn: Mdn, url: str, partnership: Partnership) -> Exchange:
+    def post_receipt(self, mdn: Letter, url: str, partnership: Partnership) -> Exchange:
         """An asynchronous receipt to the address that the message named, if the profile of the partner lists it."""
         if not partnership.may_post_to(url):  # looked at again: the profile may have changed since the message came
             return Exchange(Refused(f"{url!r} is not among the addresses for receipts of this partner"), None)

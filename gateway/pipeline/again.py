@@ -49,6 +49,8 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
         raise CannotRunAgain(f"there is no transmission T-{transmission_id}")
     if row.stage is not None:
         raise CannotRunAgain(f"T-{transmission_id} is being read")
+    if row.payload_id is None:
+        raise CannotRunAgain(f"nothing could be had from T-{transmission_id}; ask for it again")
     tx.execute(
         update(transmission)
         .where(transmission.c.id == transmission_id)

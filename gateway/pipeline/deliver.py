@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, select, update
 from gateway.canonical import Document
 from gateway.channels import channel, cloudevents
 from gateway.lifecycle import DeliveryStatus, Outcome, move
+from gateway.pipeline import as2_send
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen
@@ -65,6 +66,8 @@ def send(house: House, row: Any) -> End:
             return _over_channel(house, row, *_event(house, row))
         case "call":
             return _call(house, row)
+        case "receipt":
+            return _over(house, row, lambda wire: as2_send.post_receipt(house, wire, row))
     return TurnedDown(f"nothing knows how to deliver a {row.kind}")
 
 
@@ -103,10 +106,13 @@ def as_cloudevent(row: Any) -> dict[str, Any]:
 
 
 def _over_channel(house: House, row: Any, content: bytes, filename: str, media_type: str) -> End:
+    parcel = channel.Parcel(content, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
+    return _over(house, row, lambda wire: wire.send(parcel))
+
+
+def _over(house: House, row: Any, send_on: Callable[[channel.Sends], channel.SendOutcome]) -> End:
     try:
-        outcome = house.sender(row.target).send(
-            channel.Parcel(content, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
-        )
+        outcome = send_on(house.sender(row.target))
     except channel.ChannelError as error:
         return TryAgain(str(error), None, uncertain=False)
     except KeyError:

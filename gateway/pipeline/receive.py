@@ -5,16 +5,28 @@ Nothing is looked at here. The door answers after the commit, never before (stor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import select, tuple_
 
 from gateway.lifecycle import TransmissionStatus
+from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.route import owe
 from gateway.store import payloads
-from gateway.store.engine import Tx
+from gateway.store.engine import Record, Tx
 from gateway.store.ids import take
 from gateway.store.schema import transmission
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why nothing of an arrival is used: it is kept, and a person is asked."""
+
+    reason: str
+    alert: Alert  # its subject is filled in with the transmission
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,12 @@ class Arrival:
     filename: str | None = None
     media_type: str | None = None
     remote: str | None = None
+    wire: bytes | None = None  # the message around the content as it came, where that is evidence
+    answer: bytes | None = None  # the receipt that the door gives for it; a repetition gets the same
+    answer_to: str | None = None  # where that receipt is owed to, if it is not the answer of the door
+    partner: str | None = None  # whose receipt it is then
+    beside: tuple[Arrival, ...] = ()  # further documents of the same message
+    refused: Refused | None = None  # nothing of it is used; `content` is empty then
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +60,81 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Store what is new of these arrivals and give a receipt for each, in their order."""
     seen = _receipts(tx, arrivals)
     fresh = {_key(a): a for a in arrivals if _key(a) not in seen}
-    ids = dict(zip(fresh, take(tx, "transmission", len(fresh)), strict=True))
-    rows = []
-    for (key, arrival), stored in zip(fresh.items(), _store(tx, list(fresh.values())), strict=True):
-        rows.append(
-            {
-                "id": ids[key],
-                "direction": "in",
-                "connection": arrival.connection,
-                "lane": arrival.lane,
-                "transport_id": arrival.transport_id,
-                "payload_id": stored.id,
-                "size": stored.size,
-                "filename": arrival.filename,
-                "media_type": arrival.media_type,
-                "status": TransmissionStatus.RECEIVED,
-                "remote": arrival.remote,
-                "received_at": tx.now,
-                "stage": "unwrap",
-                "due_at": tx.now,
-            }
-        )
+    every = [one for a in fresh.values() for one in (a, *a.beside)]
+    numbers = take(tx, "transmission", len(every))
+    rows, alerts, owed = [], [], []
+    contents = _store(tx, [one for one in every if one.refused is None])
+    for number, arrival in zip(numbers, every, strict=True):
+        row = _row(tx, number, arrival, contents.get(id(arrival)))
+        rows.append(row)
+        if arrival.refused is not None:
+            alerts.append(replace(arrival.refused.alert, subject=("transmission", number)))
+        if arrival.answer_to is not None:
+            owed.append(_answer(arrival, number, row["receipt_payload_id"], f"receipt:{number}"))
     tx.insert(transmission, rows)
-    if rows:
+    if any(row["stage"] for row in rows):
         tx.wake("unwrap")
+    ids = {_key(one): number for number, one in zip(numbers, every, strict=True)}
     receipts, first = [], set(fresh)
     for arrival in arrivals:
         key = _key(arrival)
-        receipts.append(Receipt(ids[key] if key in ids else seen[key], key not in first))
+        again = key not in first
+        receipts.append(Receipt(ids[key] if key in ids else seen[key].id, again))
         first.discard(key)
+        if arrival.answer_to is not None and key in seen and seen[key].receipt_payload_id is not None:
+            (once_more,) = take(tx, "delivery")  # they ask again, so they have not got it
+            name = f"receipt:{seen[key].id}:again:{once_more}"
+            owed.append(_answer(arrival, seen[key].id, seen[key].receipt_payload_id, name))
+    owe(tx, owed)
+    raise_alerts(tx, alerts)
     return receipts
 
 
-def _store(tx: Tx, arrivals: Sequence[Arrival]) -> list[payloads.Stored]:
+def _row(tx: Tx, number: int, arrival: Arrival, stored: payloads.Stored | None) -> dict[str, Any]:
+    wire = _evidence(tx, arrival, arrival.wire)
+    answer = _evidence(tx, arrival, arrival.answer)
+    is_work = arrival.refused is None
+    return {
+        "id": number,
+        "direction": "in",
+        "connection": arrival.connection,
+        "lane": arrival.lane,
+        "transport_id": arrival.transport_id,
+        "payload_id": stored.id if stored else None,
+        "wire_payload_id": wire.id if wire else None,
+        "receipt_payload_id": answer.id if answer else None,
+        "size": stored.size if stored else wire.size if wire else 0,
+        "filename": arrival.filename,
+        "media_type": arrival.media_type,
+        "status": TransmissionStatus.RECEIVED if is_work else TransmissionStatus.QUARANTINED,
+        "reason": arrival.refused.reason if arrival.refused else None,
+        "remote": arrival.remote,
+        "received_at": tx.now,
+        "stage": "unwrap" if is_work else None,
+        "due_at": tx.now if is_work else None,
+    }
+
+
+def _evidence(tx: Tx, arrival: Arrival, content: bytes | None) -> payloads.Stored | None:
+    if content is None:
+        return None
+    return payloads.store(tx, content, owner=arrival.connection, lane=arrival.lane)
+
+
+def _answer(arrival: Arrival, number: int, payload_id: int, key: str) -> dict[str, Any]:
+    return {
+        "kind": "receipt",
+        "target": arrival.connection,
+        "lane": arrival.lane,
+        "partner": arrival.partner,
+        "payload_id": payload_id,
+        "body": json.dumps({"set": "receipt", "transmission_id": number, "url": arrival.answer_to}),
+        "idempotency_key": key,
+        "correlation_id": None,
+    }
+
+
+def _store(tx: Tx, arrivals: Sequence[Arrival]) -> dict[int, payloads.Stored]:
     """The bodies: those in memory with two statements, those that come in pieces one by one."""
     whole = [a for a in arrivals if isinstance(a.content, bytes)]
     bodies = [payloads.Body(a.content, a.connection, a.lane) for a in whole if isinstance(a.content, bytes)]
@@ -82,18 +142,23 @@ def _store(tx: Tx, arrivals: Sequence[Arrival]) -> list[payloads.Stored]:
     for one in arrivals:
         if id(one) not in stored:
             stored[id(one)] = payloads.store(tx, one.content, owner=one.connection, lane=one.lane)
-    return [stored[id(one)] for one in arrivals]
+    return stored
 
 
 def _key(arrival: Arrival) -> tuple[str, str]:
     return arrival.connection, arrival.transport_id
 
 
-def _receipts(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], int]:
+def _receipts(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Record]:
     rows = tx.execute(
-        select(transmission.c.connection, transmission.c.transport_id, transmission.c.id).where(
+        select(
+            transmission.c.connection,
+            transmission.c.transport_id,
+            transmission.c.id,
+            transmission.c.receipt_payload_id,
+        ).where(
             transmission.c.direction == "in",
             tuple_(transmission.c.connection, transmission.c.transport_id).in_({_key(a) for a in arrivals}),
         )
     )
-    return {(row.connection, row.transport_id): row.id for row in rows}
+    return {(row.connection, row.transport_id): row for row in rows}

@@ -49,6 +49,20 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}",
         "Look at the first bytes, then ask for the file again, or run it again once the cause is mended.",
     ),
+    "as2-refused": Situation(
+        "source data",
+        "We refused an AS2 message of {partner}: {reason}.",
+        "Nothing of it was used. They were told: {disposition}.",
+        "{partner}, or our engineer where our settings are wrong",
+        "{remedy}",
+    ),
+    "as2-stranger": Situation(
+        "source data",
+        'An AS2 message from "{as2_from}" to "{as2_to}" was refused: {reason}.',
+        "Nothing of it was used. They were told: {disposition}.",
+        "Our engineer, or they used the wrong name",
+        "{remedy}",
+    ),
     "interchange-cut-off": Situation(
         "source data",
         "This file was cut off: it ends inside interchange {control_number}.",

@@ -1,0 +1,227 @@
+"""An AS2 message on its way in: whose it is, whether it is what was agreed, and the answer it gets.
+
+Nothing is stored here. `open_message` makes one `Arrival` of what came and of the receipt for it, so that the message,
+the receipt and the first work are stored in one commit, before anybody is answered. A message that was refused does
+not take its Message-ID: sent again, it is judged again, and nobody can spoil an id by sending rubbish under it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.as2.disposition import AS2Error
+from gateway.as2.identity import OurIdentity, UnusableCertificate
+from gateway.as2.mdn import Mdn, make_mdn
+from gateway.as2.message import Collected, Head
+from gateway.as2.mime import printable
+from gateway.as2.partnership import Partnership
+from gateway.as2.receive import STRANGER, Received
+from gateway.as2.receive import receive as judge
+from gateway.as2.recipients import Entropy
+from gateway.channels.as2 import As2Channel, join, split
+from gateway.partners.connection import Connection
+from gateway.partners.secrets import SecretMissing
+from gateway.pipeline.alert import Alert
+from gateway.pipeline.house import House
+from gateway.pipeline.receive import Arrival, Receipt, Refused
+from gateway.store import payloads
+from gateway.store.engine import Store
+from gateway.store.schema import payload, transmission
+
+NOBODY = "/as2"
+"""What stands for the connection where no connection has the two names; no connection can be called so."""
+
+
+class MessageIdReused(AS2Error):
+    """A Message-ID that came before came again with other documents."""
+
+    remedy = "Compare the two messages; ask the partner to send the second one under an id of its own."
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What is known from the headers alone: the connection of the two AS2 names, if there is one."""
+
+    connection: Connection | None
+    partnership: Partnership | None
+    our: OurIdentity | None  # who signs a refusal, where the name of the recipient is ours
+    fault: str = ""  # of our own settings
+
+    @property
+    def largest(self) -> int:
+        """How much of a body is worth reading."""
+        return self.partnership.limits.message if self.partnership else STRANGER
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One message, judged: what to store, and what to answer once it is stored."""
+
+    arrival: Arrival
+    received: Received
+
+    @property
+    def answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, headers and body."""
+        return self.received.status, self.received.mdn_headers, self.received.mdn_body
+
+
+def relation(house: House, headers: Iterable[tuple[str, str]], largest: int) -> Relation:
+    """Whose message this is, by the names in its headers; never raises for what they say."""
+    try:
+        head = Head.read(headers)
+    except AS2Error:
+        return Relation(None, None, None)
+    wires = [one for one in house.book().connections.values() if one.kind == "as2"]
+    ours = [one for one in wires if one.settings.get("our_as2_name") == head.as2_to]
+    known = [one for one in ours if one.settings.get("their_as2_name") == head.as2_from]
+    try:
+        if len(known) == 1:
+            agreed = _partnership(house, known[0])
+            return Relation(known[0], _limited(agreed, largest), agreed.our)
+        signer = _partnership(house, ours[0]).our if ours else None
+    except (SecretMissing, UnusableCertificate) as error:
+        return Relation(known[0] if len(known) == 1 else None, None, None, str(error))
+    fault = f"{' and '.join(one.name for one in known)} have the same two names" if known else ""
+    return Relation(None, None, signer, fault)
+
+
+def _partnership(house: House, connection: Connection) -> Partnership:
+    channel = house.sender(connection.name)
+    if not isinstance(channel, As2Channel):
+        raise TypeError(f"{connection.name} is not an AS2 connection")
+    return channel.partnership()
+
+
+def _limited(agreed: Partnership, largest: int) -> Partnership:
+    return replace(agreed, limits=replace(agreed.limits, message=min(agreed.limits.message, largest)))
+
+
+def open_message(
+    whose: Relation,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    remote: str | None,
+    now: datetime,
+    entropy: Entropy,
+) -> Opened:
+    """Judge one message and write what is to be stored of it. CPU only; runs in a thread of the door."""
+    sink = Collected()
+    received = judge(
+        headers,
+        [body],
+        whose.partnership,
+        our=whose.our,
+        now=now,
+        mdn_id=_new_id(),
+        entropy=entropy,
+        sink=sink,
+    )
+    connection = whose.connection
+    common = Arrival(
+        connection=connection.name if connection else NOBODY,
+        lane=connection.lane if connection else "production",
+        transport_id=received.head.message_id if received.head else f"<{uuid.uuid4()}>",
+        content=b"",
+        remote=remote,
+        wire=_wire(headers, body),
+        answer=_stored(received.mdn),
+        # One that the profile does not list is owed too, once a person has added it; a stranger is never called.
+        answer_to=received.post_to or (received.refused_url if connection else None),
+        partner=connection.owner if connection else None,
+    )
+    if received.message is None:
+        return Opened(_refused(common, whose, received), received)
+    parts = [
+        replace(common, content=data, filename=part.filename or None, media_type=part.content_type)
+        for part, data in sink.parts
+    ]
+    beside = tuple(
+        replace(one, transport_id=f"{one.transport_id} part {n}", wire=None, answer=None, answer_to=None)
+        for n, one in enumerate(parts[1:], 2)
+    )
+    return Opened(replace(parts[0], beside=beside), received)
+
+
+def _new_id() -> str:
+    return f"<{uuid.uuid4()}@b2b-gateway>"
+
+
+def _stored(mdn: Mdn | None) -> bytes | None:
+    return None if mdn is None else b"".join(join(mdn.headers, [mdn.body]))
+
+
+def _wire(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    """As it came; of headers that are none, nothing could be written that could be read again."""
+    try:
+        return b"".join(join(headers, [body]))
+    except AS2Error:
+        return body
+
+
+def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
+    failure, head = received.failure, received.head
+    reason = whose.fault or str(failure)
+    names = (head.as2_from, head.as2_to) if head else ("", "")
+    data = {
+        "reason": printable(reason, 500),
+        "disposition": str(received.disposition),
+        "remedy": failure.remedy if failure else "",
+        "as2_from": names[0],
+        "as2_to": names[1],
+        "message_id": common.transport_id,
+    }
+    known = whose.connection is not None
+    about = common.transport_id if known else " to ".join(names)
+    alert = Alert(
+        "as2-refused" if known else "as2-stranger",
+        common.lane,
+        f"as2:{common.connection}:{about}:{received.disposition.modifier}",
+        data,
+        f"AS2 message {common.transport_id}" if head else "An AS2 message",
+        partner=common.partner,
+    )
+    name = f"refused {uuid.uuid4()} {common.transport_id}"
+    return replace(common, transport_id=name, refused=Refused(data["reason"], alert))
+
+
+def first_answer(store: Store, receipt: Receipt, opened: Opened) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    """The stored answer to a repeated Message-ID; None if what came under it this time is something else."""
+    with store.read() as view:
+        row = view.get(transmission, receipt.transmission_id)
+        first = view.get(payload, row.payload_id) if row is not None and row.payload_id is not None else None
+    if row is None or first is None or first.sha256 != _sha256(opened.arrival.content):
+        return None
+    if row.receipt_payload_id is None or opened.arrival.answer_to is not None:
+        return 200, [], b""  # no receipt was asked for, or it is posted
+    return 200, *split(payloads.read_all(store, row.receipt_payload_id))
+
+
+def _sha256(content: bytes | Iterable[bytes]) -> str:
+    return hashlib.sha256(content if isinstance(content, bytes) else b"".join(content)).hexdigest()
+
+
+def other_content(whose: Relation, opened: Opened, *, now: datetime, entropy: Entropy) -> Opened:
+    """A Message-ID that came before with other documents: kept, refused, and a person compares the two."""
+    failure = MessageIdReused(f"{opened.arrival.transport_id} came before with other content")
+    received = opened.received
+    mdn = None
+    if received.head is not None and received.head.mdn is not None and whose.our is not None:
+        mdn = make_mdn(
+            received.head,
+            failure.disposition,
+            our=whose.our,
+            mic=None,
+            text="This Message-ID was used before for other content. The receiver has recorded the details.",
+            message_id_=_new_id(),
+            now=now,
+            entropy=entropy,
+        )
+    judged = replace(received, message=None, failure=failure, disposition=failure.disposition, mdn=mdn)
+    common = replace(opened.arrival, content=b"", beside=(), answer=_stored(mdn))
+    return Opened(_refused(common, whose, judged), judged)
