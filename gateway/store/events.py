@@ -1,7 +1,7 @@
 """Business facts: appended in the commit of their effect, read by cursor.
 
 A reader with a cursor must never pass an event that a slower transaction is still to commit. On SQLite transactions
-commit one after the other in the order of their ids. On PostgreSQL a writer announces, before it takes ids, an
+commit one after the other in the order of their ids. On PostgreSQL a writer announces, before it takes ids (ids.py), an
 advisory lock that carries the highest id given out so far; it ends with the transaction. A reader notes the highest id
 given out, then the lowest announced lock, then reads in a later snapshot up to the lower of the two: whoever got an id
 below it has either announced it or ended.
@@ -19,12 +19,6 @@ from sqlalchemy import bindparam, select, text
 from gateway.store import ids, schema
 from gateway.store.engine import Record, Store, Tx, View
 
-_ANNOUNCED = 0x4556 << 48
-"""Marks our advisory locks ("EV"); the low 48 bits carry an event id."""
-
-_announce = text(
-    "SELECT pg_advisory_xact_lock_shared(:announced | CASE WHEN is_called THEN last_value ELSE 0 END) FROM event_id_seq"
-)
 _given_out = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_id_seq")
 _lowest_announced = text(
     "SELECT min((classid::bigint << 32 | objid::bigint) & :low) FROM pg_locks WHERE locktype = 'advisory'"
@@ -55,8 +49,6 @@ def append(tx: Tx, facts: Sequence[Fact]) -> Sequence[int]:
     """Append facts; returns their ids."""
     if not facts:
         return ()
-    if not tx.is_sqlite:
-        tx.execute(_announce, {"announced": _ANNOUNCED})
     event_ids = ids.take(tx, "event", len(facts))
     tx.insert(
         _e,
@@ -126,6 +118,6 @@ def _horizon(store: Store) -> int | None:
         return None
     with store.engine.connect() as connection:
         given_out: int = connection.execute(_given_out).scalar_one()
-        limits = {"low": (1 << 48) - 1, "mark": _ANNOUNCED >> 48}
+        limits = {"low": (1 << 48) - 1, "mark": ids.EVENTS_ANNOUNCED >> 48}
         announced: int | None = connection.execute(_lowest_announced, limits).scalar_one()
     return given_out if announced is None else min(given_out, announced)

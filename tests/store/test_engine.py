@@ -1,0 +1,134 @@
+"""Transactions: all or nothing, one clock, snapshots, wake-ups."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from gateway.store import schema
+from gateway.store.engine import Store
+from gateway.store.retry import SECOND, GiveUp, RetryAt, RetryPolicy
+from tests.store.rows import documents
+
+COUNT = select(func.count()).select_from(schema.document)
+
+
+def test_a_transaction_that_raises_leaves_nothing_and_calls_nobody(store: Store) -> None:
+    called: list[int] = []
+    with pytest.raises(RuntimeError), store.begin() as tx:  # noqa: PT012 - the failure is the transaction's
+        documents(tx, 3)
+        tx.after_commit(lambda: called.append(1))
+        raise RuntimeError
+    with store.begin() as tx:
+        assert tx.scalar(COUNT) == 0
+        tx.after_commit(lambda: called.append(2))
+    assert called == [2]
+
+
+def test_a_view_is_one_snapshot(store: Store) -> None:
+    with store.read() as view:
+        assert view.scalar(COUNT) == 0
+        with store.begin() as tx:
+            documents(tx, 1)
+        assert view.scalar(COUNT) == 0
+    with store.read() as view:
+        assert view.scalar(COUNT) == 1
+
+
+def test_a_view_cannot_write(store: Store) -> None:
+    with store.read() as view, pytest.raises(DBAPIError):
+        view.execute(insert(schema.audit).values(id=1, at=1, actor="x", action="y"))
+
+
+def test_now_is_the_databases_clock_and_stands_still(store: Store) -> None:
+    with store.begin() as tx:
+        first = tx.now
+        time.sleep(0.002)
+        assert tx.now == first
+    assert abs(first - time.time_ns() // 1000) < 5 * SECOND
+    with store.begin() as tx:
+        assert tx.now > first
+
+
+def test_writers_of_many_threads_wait_for_each_other(store: Store) -> None:
+    def write() -> None:
+        for _ in range(20):
+            with store.begin() as tx:
+                documents(tx, 1)
+
+    threads = [threading.Thread(target=write) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with store.read() as view:
+        assert view.scalar(COUNT) == 100
+
+
+def test_a_listener_hears_of_a_commit_at_once_and_not_of_a_rollback(store: Store) -> None:
+    listener = store.listen()
+    try:
+        with pytest.raises(RuntimeError), store.begin() as tx:  # noqa: PT012 - the failure is the transaction's
+            tx.wake("translate")
+            raise RuntimeError
+        assert listener.wait(0.05) == set()
+        began = time.monotonic()
+        with store.begin() as tx:
+            tx.wake("translate", "write")
+            tx.wake("wrap")
+        heard = listener.wait(5)
+        assert heard == {"translate", "write", "wrap"}
+        assert time.monotonic() - began < 1
+        assert listener.wait(0.01) == set()
+    finally:
+        listener.close()
+
+
+def test_a_poke_ends_a_wait(store: Store) -> None:
+    listener = store.listen()
+    try:
+        threading.Timer(0.05, listener.poke).start()
+        began = time.monotonic()
+        assert listener.wait(10) == set()
+        assert time.monotonic() - began < 5
+    finally:
+        listener.close()
+
+
+def test_a_dead_listener_is_forgotten_and_disturbs_nobody(store: Store) -> None:
+    if not store.is_sqlite:
+        return
+    store.listen().close()
+    folder = store.sqlite_path.with_name(store.sqlite_path.name + "-wake")
+    os.mkfifo(folder / "1-dead.pipe")
+    with store.begin() as tx:
+        tx.wake("translate")
+    assert list(folder.iterdir()) == []
+
+
+def test_rows_of_many_ids_are_found(store: Store) -> None:
+    with store.begin() as tx:
+        made = documents(tx, 2300)
+        assert sorted(row.id for row in tx.by_ids(schema.document, made)) == made
+
+
+def test_pauses_grow_to_a_longest_and_are_spread() -> None:
+    policy = RetryPolicy(first_us=SECOND, factor=2, longest_us=10 * SECOND, attempts=9, jitter=0.5)
+    assert [policy.pause_us(n, 0.0) // SECOND for n in range(1, 7)] == [1, 2, 4, 8, 10, 10]
+    assert policy.pause_us(3, 1.0) == 2 * SECOND
+    assert policy.pause_us(10**6, 0.0) == 10 * SECOND
+
+
+def test_a_retry_obeys_the_other_side_its_attempts_and_its_deadline() -> None:
+    policy = RetryPolicy(first_us=SECOND, attempts=3)
+    assert policy.after_failure(1, 0, 0.0) == RetryAt(SECOND)
+    assert policy.after_failure(1, 0, 0.0, retry_after_us=9 * SECOND) == RetryAt(9 * SECOND)
+    assert policy.after_failure(3, 0, 0.0) == GiveUp("3 attempts failed")
+    assert policy.after_failure(1, 0, 0.0, deadline_at=SECOND // 2) == RetryAt(SECOND // 2)
+    assert isinstance(policy.after_failure(1, SECOND, 0.0, deadline_at=SECOND), GiveUp)
+    assert isinstance(policy.after_failure(1, 0, 0.0, deadline_at=SECOND, retry_after_us=2 * SECOND), GiveUp)
