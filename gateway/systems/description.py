@@ -199,7 +199,6 @@ class OperationDef(Written):
     ref: Templated  # the system's own id of the record
     answer: dict[Word, Templated] = Field(default_factory=dict)  # what else is worth knowing
 
-
     def unsure(self) -> frozenset[str]:
         """Steps whose answer cannot be had again without asking for the thing itself again."""
         names: set[str] = set()
