@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -34,15 +35,20 @@ WRITES = [
 def python(request: pytest.FixtureRequest) -> Path:
     """An interpreter that has django-pyas2; made once and kept in pytest's cache."""
     assert request.config.cache is not None
-    venv = request.config.cache.mkdir("django-pyas2") / "venv"
+    folder = request.config.cache.mkdir("django-pyas2")
+    venv = folder / "venv"
     python = venv / "bin" / "python"
-    if not (venv / "ready").exists():
-        install = ["-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "-q"]
-        for command in (["-m", "venv", "--clear", "--without-pip", str(venv)], [*install, "django-pyas2==1.2.3"]):
-            done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, timeout=240)
-            if done.returncode:
-                pytest.skip(f"django-pyas2 cannot be installed here: {done.stderr[-200:]}")
-        (venv / "ready").touch()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes want it at once; the second finds it made
+        if not (venv / "ready").exists():
+            install = ["-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "-q"]
+            for command in (["-m", "venv", "--clear", "--without-pip", str(venv)], [*install, "django-pyas2==1.2.3"]):
+                done = subprocess.run(
+                    [sys.executable, *command], capture_output=True, text=True, check=False, timeout=240
+                )
+                if done.returncode:
+                    pytest.skip(f"django-pyas2 cannot be installed here: {done.stderr[-200:]}")
+            (venv / "ready").touch()
     return python
 
 
