@@ -1,4 +1,4 @@
-"""No Docker engine runs where this is developed: the file is linted, and its build steps are run by hand in a folder."""
+"""No Docker engine runs where this is developed: the file is linted, its build steps are run by hand in a folder."""
 
 from __future__ import annotations
 

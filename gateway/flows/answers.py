@@ -18,6 +18,7 @@ from gateway.canonical import (
     Invoice,
     InvoiceLine,
     LineOutcome,
+    Measure,
     Moment,
     Order,
     OrderLine,
@@ -36,11 +37,11 @@ class FactIncomplete(ValueError):
     """The internal system's fact lacks something an answer cannot do without."""
 
 
-def compose(kind: str, order: Order, fact: Fact, today: dt.date) -> Document:
+def compose(kind: str, order: Order, fact: Fact, now: dt.datetime) -> Document:
     """The answer of this kind.
 
     `fact["document"]` is used whole where it is there; otherwise the answer is made from the order and
-    `fact["lines"]` (line number -> quantity, as text).
+    `fact["lines"]` (line number -> quantity, as text). `now` is our own local time: what a document is dated with.
 
     Raises FactIncomplete for a kind we cannot make or a fact that lacks its number.
     """
@@ -48,11 +49,11 @@ def compose(kind: str, order: Order, fact: Fact, today: dt.date) -> Document:
         return DOCUMENTS[kind].model_validate(document)
     match kind:
         case "order-response":
-            return respond(order, fact, today)
+            return respond(order, fact, now.date())
         case "shipment":
-            return ship_notice(order, fact, today)
+            return ship_notice(order, fact, now)
         case "invoice":
-            return bill(order, fact, today)
+            return bill(order, fact, now.date())
     raise FactIncomplete(f"a {kind} is not an answer to an order")
 
 
@@ -105,7 +106,7 @@ def _outcomes(line: OrderLine, rejected: bool, promised: dict[str, Decimal] | No
     return [LineOutcome(status=word, quantity=Quantity(value=n, unit=unit)) for word, n in parts if n > 0]
 
 
-def ship_notice(order: Order, fact: Fact, today: dt.date) -> Shipment:
+def ship_notice(order: Order, fact: Fact, now: dt.datetime) -> Shipment:
     """856: the shipped lines, each with what was ordered beside it."""
     shipped = _quantities(fact, order)
     items = [
@@ -122,11 +123,11 @@ def ship_notice(order: Order, fact: Fact, today: dt.date) -> Shipment:
     return Shipment(
         purpose="original",
         shipment_number=_number(fact, "shipment"),
-        created=Moment(date=today),
+        created=Moment(date=now.date(), time=now.time().replace(microsecond=0)),
         structure=fact.get("structure"),
         bill_of_lading=fact.get("bill_of_lading"),
         tracking_number=fact.get("tracking_number"),
-        shipped=Moment(date=_date(fact, today)),
+        shipped=Moment(date=_date(fact, now.date())),
         carrier=Carrier(scac=fact["scac"]) if fact.get("scac") else order.carrier,
         package_count=_decimal(fact, "package_count"),
         weight=_weight(fact),
@@ -198,11 +199,16 @@ def _quantities(fact: Fact, order: Order) -> dict[str, Decimal] | None:
 def _shipped(line: OrderLine, quantities: dict[str, Decimal] | None) -> Quantity | None:
     if quantities is None or line.quantity is None:
         return line.quantity
-    return Quantity(value=quantities[line.line_number or ""], unit=line.quantity.unit)
+    value, ordered = quantities[line.line_number or ""], line.quantity
+    sent = None
+    if ordered.sent is not None and ordered.value:
+        # The map turned the partner's unit into ours; a price is still per the unit they wrote.
+        sent = Measure(value=value * ordered.sent.value / ordered.value, unit=ordered.sent.unit)
+    return Quantity(value=value, unit=ordered.unit, sent=sent)
 
 
 def _amount(line: InvoiceLine) -> Decimal:
-    return (line.unit_price or Decimal(0)) * (line.quantity.value if line.quantity else Decimal(0))
+    return (line.unit_price or Decimal(0)) * (line.quantity.priced if line.quantity else Decimal(0))
 
 
 def _number(fact: Fact, what: str) -> str:

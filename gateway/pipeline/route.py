@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select, tuple_, update
 
@@ -20,6 +21,7 @@ from gateway.canonical import Order
 from gateway.flows import answers, order
 from gateway.flows.commands import Ask, Call, Command, Compose
 from gateway.lifecycle import DeliveryStatus, DocumentStatus
+from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
@@ -246,18 +248,28 @@ def _give(tx: Tx, house: House, book: Book, given: Sequence[Given]) -> None:
     raise_alerts(tx, alerts)
 
 
+def _local(tx: Tx, book: Book, agreement: Agreement) -> dt.datetime:
+    """Now, by the clock on our company's wall."""
+    zone = ZoneInfo(book.companies[agreement.company].zone)
+    return dt.datetime.fromtimestamp(tx.now / 1_000_000, zone)
+
+
 def _compose(tx: Tx, book: Book, wanted: Sequence[dict[str, Any]], alerts: list[Alert]) -> None:
     """Outbound documents in canonical form, due for their map."""
     rows, bodies = [], []
-    today = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC).date()
     orders = canonical_documents.load(tx, {w["state"].order["document_id"] for w in wanted}) if wanted else {}
     for want, document_id in zip(wanted, take(tx, "document", len(wanted)), strict=True):
         command, state = want["command"], want["state"]
+        agreement = book.sending(want["partner"], command.kind, want["lane"])
+        if agreement is None:
+            raise LookupError(f"the flow composed a {command.kind} that {want['partner']} takes under no agreement")
         source = orders[state.order["document_id"]]
         if not isinstance(source, Order):
             raise TypeError(f"document {state.order['document_id']} is no order")
         try:
-            made = answers.compose(command.kind, source, {**command.fact, "ids": state.ids}, today)
+            made = answers.compose(
+                command.kind, source, {**command.fact, "ids": state.ids}, _local(tx, book, agreement)
+            )
         except (answers.FactIncomplete, ValueError) as error:
             data = {"kind": command.kind, "reason": str(error).splitlines()[0]}
             where = f"Order {source.key()}"
@@ -266,9 +278,6 @@ def _compose(tx: Tx, book: Book, wanted: Sequence[dict[str, Any]], alerts: list[
                 Alert("cannot-write", want["lane"], key, data, where, None, want["partner"], want["correlation_id"])
             )
             continue
-        agreement = book.sending(want["partner"], command.kind, want["lane"])
-        if agreement is None:
-            raise LookupError(f"the flow composed a {command.kind} that {want['partner']} takes under no agreement")
         rows.append(
             {
                 "id": document_id,

@@ -15,7 +15,6 @@ from sqlalchemy import select
 from gateway import __version__
 from gateway.canonical import Document, Invoice, Order, Shipment
 from gateway.formats.x12.framing import rows_of
-from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import MapError
@@ -65,10 +64,10 @@ def _translate(book: Book, row: Any, data: bytes, separators: Separators) -> Tra
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
         return Translated(row, None, None, book.revision, "its agreement names no map")
-    guide, _ = Guide.nearest(row.version, row.set_id)
-    if guide is None:
-        return Translated(row, None, None, book.revision, f"we have no guide for {row.set_id}")
     chart = book.library.map(agreement.map)
+    guide = chart.guide  # positions belong to one guide: the map's own, whatever release the sender wrote
+    if guide is None:
+        return Translated(row, None, chart.revision, book.revision, f"its map {agreement.map} reads no segments")
     segments = rows_of(data, separators)
     positions = guide.check(segments, separators, agreement.tolerance).positions
     inner = (separators.component or ":", separators.repetition or "^")

@@ -10,7 +10,6 @@ from gateway import __version__
 from gateway.canonical import Document
 from gateway.formats import words
 from gateway.formats.finding import Severity
-from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.writer import UnwritableValue, write_set
 from gateway.lifecycle import Outcome, move
 from gateway.mapping import MapError
@@ -54,12 +53,12 @@ def _write(book: Book, row: Any, made: Document, answers: Document | None) -> Wr
     except MapError as error:
         return Written(row, [], chart.revision, str(error))
     whole = [["ST", row.set_id, PLACEHOLDER], *segments, ["SE", str(len(segments) + 2), PLACEHOLDER]]
-    guide, _ = Guide.nearest(row.version, row.set_id)
+    guide = chart.guide
     if guide is None:
-        return Written(row, [], chart.revision, f"we have no guide for {row.set_id}")
+        return Written(row, [], chart.revision, f"its map {agreement.map} writes no segments")
     for finding in guide.check(whole).findings:
-        if finding.severity is Severity.REJECTS:
-            sentence = words.message_and_remedy(finding)[0]
+        if finding.severity is not Severity.WARNING:  # what we tolerate in others we do not send
+            sentence = words.message_and_remedy(finding)[0].rstrip(".")
             return Written(row, [], chart.revision, sentence, words.place(finding))
     try:
         write_set(whole, separators_for(agreement, row.version))

@@ -447,12 +447,12 @@ def test_what_the_feed_tells_is_enough_for_the_answers_to_the_partner(erp: Simul
     number = submit(case, **order)
     advance(erp, number, 4)
     facts = {change.event: change.data for change in feed(case) if change.ids["erp"] == number}
-    canonical, today = Order.model_validate(order), dt.date(2026, 11, 21)
-    shipment = compose("shipment", canonical, facts["shipment.confirmed"], today)
+    canonical, now = Order.model_validate(order), dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
+    shipment = compose("shipment", canonical, facts["shipment.confirmed"], now)
     assert isinstance(shipment, Shipment)
     assert shipment.tracking_number
     assert [str(item.quantity.value) for item in shipment.orders[0].items if item.quantity] == ["18", "6"]
-    invoice = compose("invoice", canonical, facts["invoice.issued"], today)
+    invoice = compose("invoice", canonical, facts["invoice.issued"], now)
     assert isinstance(invoice, Invoice)
     assert invoice.total == Decimal("1155.00")  # 18 at 24.50 and 6 at 119.00
     case.connector.close()
