@@ -34,6 +34,9 @@ VERBS: dict[str, str] = {
     "trace": "Everything about one order, document, delivery or control number",
     "resend": "The same bytes again; shows who sees what before it sends",
     "reprocess": "The same input through today's maps; shows what follows first",
+    "migrate": "Bring the database to the shape this version needs",
+    "backup": "Everything the gateway knows in one file, while it goes on working",
+    "restore": "Fill an empty database from a backup",
 }
 """Every verb and its one line in `gateway --help`, in the order people meet them."""
 
