@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -109,6 +112,45 @@ def test_a_dead_listener_is_forgotten_and_disturbs_nobody(store: Store) -> None:
     with store.begin() as tx:
         tx.wake("translate")
     assert list(folder.iterdir()) == []
+
+
+GREEDY = """
+import sys
+from gateway.store import schema
+from gateway.store.engine import Store
+from tests.conftest import KEY
+from gateway.store.crypto import Keys
+from tests.store.rows import documents
+with Store.open(sys.argv[1], Keys.single(KEY)) as store:
+    for _ in range(1000):
+        with store.begin() as tx:
+            documents(tx, 500)
+"""
+
+
+@pytest.mark.faults
+def test_a_process_that_writes_without_a_pause_starves_no_other(store: Store, database_url: str) -> None:
+    root = Path(__file__).parents[2]
+    greedy = subprocess.Popen([sys.executable, "-c", GREEDY, database_url], cwd=root)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with store.read() as view:
+                if view.scalar(COUNT):
+                    break
+            time.sleep(0.01)
+        waits = []
+        for _ in range(50):
+            began = time.monotonic()
+            with store.begin() as tx:
+                documents(tx, 1)
+            waits.append(time.monotonic() - began)
+            time.sleep(0.003)
+        assert greedy.poll() is None, "it ended before it could starve anybody"
+    finally:
+        greedy.kill()
+        greedy.wait()
+    assert sorted(waits)[40] < 0.5
 
 
 def test_rows_of_many_ids_are_found(store: Store) -> None:
