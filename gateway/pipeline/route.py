@@ -25,10 +25,10 @@ from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
-from gateway.store import canonical_documents
+from gateway.store import canonical_documents, events
 from gateway.store.engine import Tx
 from gateway.store.ids import take
-from gateway.store.schema import delivery, delivery_document, document, event, event_key, flow
+from gateway.store.schema import delivery, delivery_document, document, flow
 
 Key = tuple[str, str]  # (kind of flow, key)
 
@@ -62,15 +62,7 @@ def happen(tx: Tx, house: House, facts: Sequence[Fact]) -> list[int]:
     """Append the facts and store everything they make us owe. Returns the ids of the event rows."""
     if not facts:
         return []
-    ids = take(tx, "event", len(facts))
-    tx.execute(insert(event), [_event_row(tx, i, fact) for i, fact in zip(ids, facts, strict=True)])
-    keys = [
-        {"kind": kind, "key": key, "lane": fact.lane, "event_id": i}
-        for i, fact in zip(ids, facts, strict=True)
-        for kind, key in dict.fromkeys(fact.keys)
-    ]
-    if keys:
-        tx.execute(insert(event_key), keys)
+    ids = events.append(tx, [_event(tx, fact) for fact in facts])
     book = house.book()
     _subscribers(tx, book, list(zip(ids, facts, strict=True)))
     touched: dict[tuple[str, str, str], list[tuple[int, Fact]]] = defaultdict(list)
@@ -83,21 +75,18 @@ def happen(tx: Tx, house: House, facts: Sequence[Fact]) -> list[int]:
     return list(ids)
 
 
-def _event_row(tx: Tx, event_id: int, fact: Fact) -> dict[str, Any]:
-    return {
-        "id": event_id,
-        "type": fact.type,
-        "version": 1,
-        "lane": fact.lane,
-        "correlation_id": fact.correlation_id,
-        "causation_id": fact.causation_id,
-        "document_id": fact.document_id,
-        "keys": json.dumps(fact.keys),
-        "ids": json.dumps(dict(fact.ids)),
-        "data": json.dumps({**fact.data, "partner": fact.partner}),
-        "occurred_at": fact.occurred_at or tx.now,
-        "recorded_at": tx.now,
-    }
+def _event(tx: Tx, fact: Fact) -> events.Fact:
+    return events.Fact(
+        type=fact.type,
+        lane=fact.lane,
+        keys=fact.keys,
+        data={**fact.data, "partner": fact.partner},
+        occurred_at=fact.occurred_at or tx.now,
+        correlation_id=fact.correlation_id,
+        causation_id=fact.causation_id,
+        document_id=fact.document_id,
+        ids=fact.ids,
+    )
 
 
 def _subscribers(tx: Tx, book: Book, facts: Iterable[tuple[int, Fact]]) -> None:
@@ -146,7 +135,7 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
         ],
     )
     if carried:
-        tx.execute(insert(delivery_document), carried)
+        tx.insert(delivery_document, carried)
     return list(ids)
 
 
@@ -180,7 +169,7 @@ def _advance(
         elif state != was:
             changed.append((key, row.version, values))
     if created:
-        tx.execute(insert(flow), created)  # a second creator breaks the primary key and does its commit again
+        tx.insert(flow, created)  # a second creator breaks the primary key and does its commit again
     for (kind, name, lane), version, values in changed:
         done = tx.execute(
             update(flow)
@@ -303,5 +292,5 @@ def _compose(tx: Tx, book: Book, wanted: Sequence[dict[str, Any]], alerts: list[
         )
         bodies.append((document_id, made))
     if rows:
-        tx.execute(insert(document), rows)
+        tx.insert(document, rows)
         canonical_documents.store(tx, bodies)
