@@ -6,6 +6,7 @@ in a file a person can be shown. A new field stands here and there.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -87,7 +88,7 @@ class Envelope(Written):
     """How documents are put together before they are sent."""
 
     window: Duration = Field(description="Collect documents for this long; 0s sends each at once.")
-    max_documents: int = Field(ge=1, le=10_000, description="Send as soon as so many are collected.")
+    max_documents: int = Field(ge=1, le=1000, description="Documents in one envelope; so many are sent at once.")
     cutoff: TimeOfDay | None = Field(
         description="Send whatever is collected at this time of our day, each working day."
     )
@@ -99,6 +100,19 @@ class Envelope(Written):
     )
     our_group_id: str | None = Field(description="Our code in GS02/GS03; without it the id.")
     their_group_id: str | None = Field(description="Their code in GS02/GS03; without it the id.")
+
+    @property
+    def collects(self) -> bool:
+        """Whether a document waits for others."""
+        return self.window > timedelta()
+
+    @model_validator(mode="after")
+    def _collects_something(self) -> Envelope:
+        if self.collects and self.max_documents == 1:
+            raise wrong("`window` collects, but an envelope takes one document", "say e.g. `max_documents: 500` too")
+        if self.cutoff is not None and not self.collects:
+            raise wrong("`cutoff` ends a collection, and nothing is collected", "say e.g. `window: 24h` too")
+        return self
 
     @property
     def separators(self) -> x12.Separators:

@@ -14,6 +14,7 @@ from gateway.formats.x12.writer import UnwritableValue, write_set
 from gateway.lifecycle import Outcome, move
 from gateway.mapping import MapError
 from gateway.partners.book import Book
+from gateway.pipeline import collecting
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.wrap import separators_for
@@ -70,6 +71,7 @@ def _write(book: Book, row: Any, made: Document, answers: Document | None) -> Wr
 def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, dict[str, Any]]]:
     """Store the final text of each set; returns each row with the column values that move it on."""
     book, finished, alerts = house.book(), [], []
+    due = collecting.due(tx, book, [result.row.agreement for result in results if result.problem is None])
     for result in results:
         row = result.row
         values: dict[str, Any] = {
@@ -88,7 +90,11 @@ def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, 
             continue
         stored = payloads.store_segments(tx, result.segments, owner=row.partner, lane=row.lane)
         values |= {"payload_id": stored.id, "offset": 0, "size": stored.size, "segments": len(result.segments) + 2}
-        values |= {"stage": "wrap", "due_at": tx.now, "status": move(row.status, Outcome.TRANSLATED)}
+        values |= {
+            "stage": collecting.STAGE,
+            "due_at": due[row.agreement],
+            "status": move(row.status, Outcome.TRANSLATED),
+        }
         finished.append((row, values))
     raise_alerts(tx, alerts)
     return finished

@@ -57,6 +57,7 @@ def stages(house: House) -> list[Stage]:
             list,  # numbers and bytes are made in the commit that stores them
             lambda tx, rows: wrap.wrap(tx, house, rows),
             partial(_give_up, "wrap"),
+            batch=1000,  # a collection is claimed whole: Envelope.max_documents goes no further
         ),
     ]
 
