@@ -5,8 +5,8 @@
 A trip is: build, sign, encrypt; decrypt, verify; sign the receipt; verify the receipt and compare the MIC. The limit is
 the cryptography in it and nothing else: two RSA-2048 signatures, one decryption and one encryption of a key, two
 verifications, AES-256-CBC both ways, SHA-256 once on each side. All in CPU seconds of one core, best of several rounds
-that take turns, so that the ratios hold on a busy machine. "every digest" is our default, which keeps the MIC in
-SHA-384 and SHA-512 as well: work that the limit does not contain.
+that take turns, so that the ratios hold on a busy machine. "other digest" is the same trip with a receipt in a digest
+that was neither signed nor asked for: the stored document is then hashed once more, which the limit does not contain.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
-from gateway.as2.build import Document, build
+from gateway.as2.build import Document, build, mic_of
 from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity, self_signed
 from gateway.as2.mdn import Sent, judge, read_mdn
 from gateway.as2.mime import Headers
@@ -82,20 +83,23 @@ def limit(own: OwnCertificate) -> Trip:
     return trip
 
 
-def ours(us: OwnCertificate, peer: OwnCertificate, mics: tuple[str, ...]) -> Trip:
-    outward = Partnership(OurIdentity("us", (us,)), TheirIdentity("peer", (peer,)), sends=replace(Sends(), mics=mics))
+def ours(us: OwnCertificate, peer: OwnCertificate, *, other_digest: bool = False) -> Trip:
+    outward = Partnership(OurIdentity("us", (us,)), TheirIdentity("peer", (peer,)))
     inward = Partnership(OurIdentity("peer", (peer,)), TheirIdentity("us", (us,)))
 
     def sink(part: object) -> Callable[[bytes], None]:
         return lambda data: None
 
     def trip(data: bytes) -> None:
-        message = build([Document(data)], outward, message_id_="<1@us>", now=NOW, entropy=os.urandom)
+        documents = [Document(data)]
+        message = build(documents, outward, message_id_="<1@us>", now=NOW, entropy=os.urandom)
         pieces = list(message.chunks()) if len(data) < 8 << 20 else message.chunks()
         received = receive(message.headers, pieces, inward, now=NOW, mdn_id="<m@peer>", entropy=os.urandom, sink=sink)
         assert received.mdn is not None
         receipt = read_mdn(Headers(received.mdn.headers), received.mdn.body, outward, NOW)
-        assert judge(receipt, Sent("<1@us>", "us", "peer", message.mics, True)).acknowledged
+        mics = {} if other_digest else message.mics  # as if none of them had been expected
+        other = partial(mic_of, documents, replace(Sends(), digest="sha512", mdn=None), "<1@us>")
+        assert judge(receipt, Sent("<1@us>", "us", "peer", mics, True, other)).acknowledged
 
     return trip
 
@@ -166,7 +170,7 @@ def growth(who: str) -> int:
 
 def print_growth(who: str) -> None:
     us, peer = certificate("us", 1), certificate("peer", 2)
-    trip = ours(us, peer, ("sha256",)) if who == "ours" else pyas2lib(us, peer)
+    trip = ours(us, peer) if who == "ours" else pyas2lib(us, peer)
     assert trip is not None
     data = purchase_order(50 << 20)
     trip(data[:2048])
@@ -187,8 +191,8 @@ def measure() -> list[dict[str, Any]]:
     us, peer = certificate("us", 1), certificate("peer", 2)
     trips: dict[str, Trip | None] = {
         "limit": limit(us),
-        "ours": ours(us, peer, ("sha256",)),
-        "every digest": ours(us, peer, Sends().mics),
+        "ours": ours(us, peer),
+        "other digest": ours(us, peer, other_digest=True),
         "pyas2lib": pyas2lib(us, peer),
     }
     rows = []
@@ -202,7 +206,7 @@ def measure() -> list[dict[str, Any]]:
                 few = max(1, count // 6) if who == "pyas2lib" else count
                 best[who] = min(best.get(who, 1e9), seconds(trip, data, few))
         row: dict[str, Any] = {"size": name, "limit_per_s": round(1 / best["limit"], 1)}
-        for who in ("ours", "every digest", "pyas2lib"):
+        for who in ("ours", "other digest", "pyas2lib"):
             if who in best:
                 row[f"{who} per_s"] = round(1 / best[who], 2)
                 row[f"{who} share"] = round(best["limit"] / best[who], 3)
@@ -217,14 +221,14 @@ def measure() -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| size | limit, trips/s | ours | share | every digest | share | pyas2lib | ours is |",
+        "| size | limit, trips/s | ours | share | other digest | share | pyas2lib | ours is |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         peer = f"{row['pyas2lib per_s']} | {row['times pyas2lib']}x" if "pyas2lib per_s" in row else "not installed | "
         lines.append(
             f"| {row['size']} | {row['limit_per_s']} | {row['ours per_s']} | {row['ours share']:.0%} "
-            f"| {row['every digest per_s']} | {row['every digest share']:.0%} | {peer} |"
+            f"| {row['other digest per_s']} | {row['other digest share']:.0%} | {peer} |"
         )
     last = rows[-1]
     grown = (

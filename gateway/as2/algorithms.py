@@ -49,6 +49,7 @@ DIGESTS: dict[str, Digest] = {
     )
 }
 MODERN_DIGESTS = frozenset({"sha256", "sha384", "sha512"})
+OLD_DIGESTS = frozenset(DIGESTS) - MODERN_DIGESTS
 DIGEST_BY_OID = {digest.oid: digest for digest in DIGESTS.values()}
 
 

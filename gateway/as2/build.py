@@ -8,6 +8,7 @@ open-ended.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,7 +76,7 @@ class Outgoing:
 
     @property
     def mics(self) -> dict[str, str]:
-        """The MIC in every digest of the profile, in base64: known once the body was read to its end."""
+        """The MIC in the digests that the receipt is expected to name, in base64: known once the body was read."""
         if not self._read:
             raise AS2Error("the MIC is known after the body was made")
         return self._mics.values()
@@ -123,10 +124,9 @@ def build(
 ) -> Outgoing:
     """The message for these documents as the partnership wants it. `entropy(n)` gives n random bytes."""
     sends = partnership.sends
-    mics = _Mics((*sends.mics, *((sends.digest,) if sends.digest else ())))
-    secured = sends.digest is not None or sends.cipher is not None or sends.compress is not None
-    entity = _contents(documents, sends, entropy, encode=secured)
-    if not secured:
+    mics = _Mics(sends.expected_mics)
+    entity = _contents(documents, sends, message_id_)
+    if not _secured(sends):
         entity = entity._replace(body=hashed(entity.body, mics.updates))
     elif sends.digest is None:
         entity = _seen(entity, mics)
@@ -146,6 +146,27 @@ def build(
     if entity.size is not None:
         headers.append(("Content-Length", str(entity.size)))
     return Outgoing(Headers(headers).items, entity.size, entity.body, mics)
+
+
+def mic_of(documents: Sequence[Document], sends: Sends, message_id_: str, digest: str) -> str | None:
+    """The MIC of a message that was sent, in a digest that nobody expected its receipt to name.
+
+    Made anew from the stored documents under the profile they were sent by; None if this connection does not accept
+    that digest, or if `Outgoing.mics` has had all there are.
+    """
+    if digest not in sends.mics or digest in sends.expected_mics:
+        return None
+    mics = _Mics([digest])
+    entity = _contents(documents, sends, message_id_)
+    entity = _seen(entity, mics) if _secured(sends) else entity._replace(body=hashed(entity.body, mics.updates))
+    for _ in entity.body:
+        pass
+    return mics.values()[digest]
+
+
+def _secured(sends: Sends) -> bool:
+    """Whether any layer is put around the contents; the MIC then covers their headers too (RFC 4130 7.3.1)."""
+    return sends.digest is not None or sends.cipher is not None or sends.compress is not None
 
 
 def _head(partnership: Partnership, message_id_: str, now: datetime, subject: str) -> Iterator[tuple[str, str]]:
@@ -172,13 +193,14 @@ def _head(partnership: Partnership, message_id_: str, now: datetime, subject: st
 # --- layers -------------------------------------------------------------------------------------------------------
 
 
-def _contents(documents: Sequence[Document], sends: Sends, entropy: Entropy, *, encode: bool) -> _Entity:
+def _contents(documents: Sequence[Document], sends: Sends, message_id_: str) -> _Entity:
+    """The same bytes every time it is called for one message, so that `mic_of` hashes what was sent."""
     if not documents:
         raise CannotSend("a message needs a document")
-    parts = [_document(document, sends.transfer_encoding if encode else "binary") for document in documents]
+    parts = [_document(document, sends.transfer_encoding if _secured(sends) else "binary") for document in documents]
     if len(parts) == 1:
         return parts[0]
-    boundary = _boundary(entropy)
+    boundary = f"=_{hashlib.sha256(message_id_.encode()).hexdigest()[:32]}"  # no document knows its Message-ID
     headers = Headers(
         [("Content-Type", f"multipart/related; type={quoted(documents[0].content_type)}; boundary={quoted(boundary)}")]
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 from as2_pair import EDI, NOW, OPEN, Entropy, Pair
 
+from gateway.as2.build import Document, build, mic_of
 from gateway.as2.disposition import (
     DUPLICATE_DOCUMENT,
+    PROCESSED,
     AS2Error,
     AuthenticationFailed,
     DecompressionFailed,
@@ -21,8 +24,8 @@ from gateway.as2.disposition import (
     UnexpectedProcessingError,
     UnknownTradingRelationship,
 )
-from gateway.as2.mdn import Sent, judge, original_message_id, read_mdn
-from gateway.as2.message import Head, MdnRequest
+from gateway.as2.mdn import Receipt, Sent, judge, original_message_id, read_mdn
+from gateway.as2.message import Head, MdnRequest, Mic
 from gateway.as2.mime import Headers
 from gateway.as2.partnership import Sends, WantsMdn
 from gateway.as2.receive import receive
@@ -147,6 +150,45 @@ def test_the_mic_is_in_the_digest_that_the_peer_used(pair: Pair) -> None:
         assert received.message is not None
         assert received.message.mic.digest == digest
         assert message.mics[digest] == received.message.mic.value
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    "sends",
+    [
+        Sends(),
+        Sends(digest=None),
+        Sends(digest=None, cipher=None, transfer_encoding="base64", compress="before-signing"),
+        Sends(digest=None, cipher=None),
+        Sends(compress="after-signing", transfer_encoding="base64"),
+    ],
+)
+def test_a_mic_that_nobody_expected_is_made_from_the_stored_documents(pair: Pair, sends: Sends, count: int) -> None:
+    """Red when `mic_of` hashes anything but what was sent."""
+    documents = [Document(EDI * (n + 1), filename=f"{n}.edi") for n in range(count)]
+
+    def built(mdn: WantsMdn) -> dict[str, str]:
+        how = pair.outward(replace(sends, mdn=mdn))
+        message = build(documents, how, message_id_="<1@us>", now=NOW, entropy=Entropy())
+        message.body()
+        return message.mics
+
+    mics, truth = built(WantsMdn()), built(WantsMdn(digests=("sha256", "sha512")))["sha512"]
+    assert set(mics) == {"sha256"}
+    assert mic_of(documents, sends, "<1@us>", "sha512") == truth
+    assert mic_of(documents, sends, "<1@us>", "sha1") is None
+    receipt = Receipt("<1@us>", PROCESSED, Mic("sha512", truth), "", "The Peer", "us", None, None)
+    kept = Sent("<1@us>", "us", "The Peer", mics, False, lambda name: mic_of(documents, sends, "<1@us>", name))
+    assert judge(receipt, kept).acknowledged
+    assert not judge(replace(receipt, mic=Mic("sha512", mics["sha256"])), kept).acknowledged
+    assert not judge(replace(receipt, mic=Mic("sha1", "YQ==")), kept).acknowledged
+
+
+def test_a_signed_compressed_message_gets_every_mic_at_once(pair: Pair) -> None:
+    """Another zlib may compress otherwise, so these could not be made anew."""
+    message = pair.message(sends=Sends(compress="before-signing"))
+    message.body()
+    assert set(message.mics) == {"sha256", "sha384", "sha512"}
 
 
 @pytest.mark.parametrize(
