@@ -16,7 +16,13 @@ from gateway.canonical.returns import Return, ReturnLine
 from gateway.canonical.shipment import Package, Shipment, ShippedItem, ShippedOrder
 from gateway.canonical.terms import Carrier, Terms
 from gateway.canonical.values import Measure, Moment, Node, Note, Quantity, Reference, Text
-from gateway.canonical.warehouse import LicencePlate, WarehouseLine, WarehouseOrder, WarehouseShippingAdvice
+from gateway.canonical.warehouse import (
+    LicencePlate,
+    WarehouseLine,
+    WarehouseOrder,
+    WarehousePackage,
+    WarehouseShippingAdvice,
+)
 
 __all__ = [
     "DOCUMENTS",
@@ -63,6 +69,7 @@ __all__ = [
     "UnknownDocument",
     "WarehouseLine",
     "WarehouseOrder",
+    "WarehousePackage",
     "WarehouseShippingAdvice",
     "dump",
     "json_schema",

@@ -38,7 +38,24 @@ DOCUMENTS: dict[str, type[Document]] = {
 }
 
 Row = dict[str, Any]  # a stored document as JSON has it
-UPCASTERS: Mapping[tuple[str, int], Callable[[Row], Row]] = {}  # (kind, version) -> the row one version later
+
+
+def _lines_without_sscc(row: Row) -> Row:
+    """Warehouse order, version 1: its lines had a place for an SSCC that no order can know."""
+    return {**row, "lines": [{k: v for k, v in line.items() if k != "sscc"} for line in row.get("lines", ())]}
+
+
+def _lines_in_packages(row: Row) -> Row:
+    """Shipping advice, version 1: each line said its own SSCC, so that a carton held one line."""
+    lines = [dict(line) for line in row.pop("lines", ())]
+    packages = [{"sscc": line.pop("sscc", None), "lines": [line]} for line in lines]
+    return {**row, "packages": packages}
+
+
+UPCASTERS: Mapping[tuple[str, int], Callable[[Row], Row]] = {  # (kind, version) -> the row one version later
+    ("warehouse-order", 1): _lines_without_sscc,
+    ("warehouse-shipping-advice", 1): _lines_in_packages,
+}
 
 
 class UnknownDocument(ValueError):

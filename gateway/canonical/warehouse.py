@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ class WarehouseLine(Node):
 
     line_number: Text | None = None
     status: Text | None = None
+    reason: Text | None = None  # why less was shipped than ordered, in the warehouse's words or code
     ordered: Quantity | None = None
     shipped: Decimal | None = None
     short: Decimal | None = None
@@ -38,16 +40,23 @@ class WarehouseLine(Node):
     expiry: dt.date | None = None
     licence_plates: list[LicencePlate] = Field(default_factory=list)
     serials: list[Reference] = Field(default_factory=list)
-    sscc: Text | None = None
     weight: Quantity | None = None
     references: list[Reference] = Field(default_factory=list)
+
+
+class WarehousePackage(Node):
+    """A carton or pallet the warehouse packed. Without numbers: pieces it names no package for."""
+
+    sscc: Text | None = None
+    mark: Text | None = None  # the carrier's number of the package
+    lines: list[WarehouseLine] = Field(default_factory=list)
 
 
 class WarehouseOrder(Document):
     """What we ask a warehouse to ship."""
 
     kind: ClassVar[str] = "warehouse-order"
-    schema_version: ClassVar[int] = 1
+    schema_version: ClassVar[int] = 2
 
     purpose: Text
     depositor_order_number: Text
@@ -81,7 +90,7 @@ class WarehouseShippingAdvice(Document):
     """What a warehouse says it shipped."""
 
     kind: ClassVar[str] = "warehouse-shipping-advice"
-    schema_version: ClassVar[int] = 1
+    schema_version: ClassVar[int] = 2
 
     purpose: Text
     depositor_order_number: Text | None = None
@@ -106,7 +115,13 @@ class WarehouseShippingAdvice(Document):
     units_shipped: Decimal | None = None
     weight: Quantity | None = None
     volume: Quantity | None = None
-    lines: list[WarehouseLine] = Field(default_factory=list)
+    packages: list[WarehousePackage] = Field(default_factory=list)
 
     def key(self) -> str:
         return self.shipment_number or self.depositor_order_number or ""
+
+    def all_lines(self) -> Iterator[tuple[WarehouseLine, WarehousePackage]]:
+        """Every line with the package its pieces lie in; a line that fills several packages comes several times."""
+        for package in self.packages:
+            for line in package.lines:
+                yield line, package

@@ -38,15 +38,16 @@ def test_a_quantity_that_changed_is_written_in_our_unit() -> None:
 
 
 def test_numbers_in_the_unit_of_a_quantity_move_with_it() -> None:
-    rows = rows_of("W06*N*SO-1\nN1*ST*STORE\nLX*1\nW12*CS*10*9*1*PK\nW03*9")
+    rows = rows_of("W06*N*SO-1\nN1*ST*STORE\nLX*1\nW12*CP*10*9*1*PK\nW03*9")
     advice = read(PACKS, rows)
     assert isinstance(advice, WarehouseShippingAdvice)
-    (line,) = advice.lines
+    ((line, package),) = advice.all_lines()
     assert (line.shipped, line.short) == (54, 6)
     assert PACKS.write(advice, partner=PARTNER) == rows
     broken = line.model_copy(update={"shipped": Decimal(50)})
+    packages = [package.model_copy(update={"lines": [broken]})]
     with pytest.raises(MapError, match="no exact number of pack"):
-        PACKS.write(advice.model_copy(update={"lines": [broken]}))
+        PACKS.write(advice.model_copy(update={"packages": packages}))
 
 
 @pytest.mark.parametrize(
