@@ -64,7 +64,15 @@ class Unknown:
     why: str
 
 
-SendOutcome = Sent | Retry | Refused | Unknown
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """It lies ready for the other side, who fetches it; only then has it arrived."""
+
+    name: str  # what they see it called
+    within: float  # seconds after which a person is asked
+
+
+SendOutcome = Sent | Retry | Refused | Unknown | Offered
 
 
 class ChannelError(Exception):

@@ -11,6 +11,7 @@ from gateway.channels.channel import Polls, Resolve, Sends
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
 from gateway.channels.http import HttpChannel, HttpSettings
 from gateway.channels.sftp import SftpChannel, SftpSettings
+from gateway.channels.sftp_server import SftpServerChannel, SftpServerSettings
 from gateway.channels.webhook import WebhookChannel, WebhookSettings
 from gateway.partners.values import Written
 
@@ -20,6 +21,7 @@ SETTINGS: dict[str, type[Written]] = {
     "directory": DirectorySettings,
     "http": HttpSettings,
     "sftp": SftpSettings,
+    "sftp-server": SftpServerSettings,
     "webhook": WebhookSettings,
 }
 
@@ -35,6 +37,7 @@ SENDERS: dict[str, Callable[[Any, Resolve], Sends]] = {
     "directory": DirectoryChannel,
     "http": HttpChannel,
     "sftp": SftpChannel,
+    "sftp-server": SftpServerChannel,
     "webhook": WebhookChannel,
 }
 

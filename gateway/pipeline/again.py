@@ -80,6 +80,8 @@ def resend(tx: Tx, delivery_id: int, *, by: str) -> int:
     row = tx.get(delivery, delivery_id)
     if row is None:
         raise CannotRunAgain(f"there is no delivery L-{delivery_id}")
+    if row.status == DeliveryStatus.OFFERED:
+        raise CannotRunAgain(f"L-{delivery_id} still lies ready for {row.target} to fetch; there is nothing to repeat")
     note(tx, by, "resend", f"L-{delivery_id}")
     _settle(tx, "delivery", delivery_id, by)
     if row.stage is not None:

@@ -202,7 +202,9 @@ def first_answer(store: Store, receipt: Receipt, opened: Opened) -> tuple[int, l
     return 200, *split(payloads.read_all(store, row.receipt_payload_id))
 
 
-def _sha256(content: bytes | Iterable[bytes]) -> str:
+def _sha256(content: bytes | Iterable[bytes] | payloads.Stored) -> str:
+    if isinstance(content, payloads.Stored):
+        return content.sha256
     return hashlib.sha256(content if isinstance(content, bytes) else b"".join(content)).hexdigest()
 
 

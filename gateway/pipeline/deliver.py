@@ -26,6 +26,8 @@ from gateway.store.engine import Tx, View
 from gateway.store.schema import delivery_document, document, event
 from gateway.systems import connector
 
+FETCH = "fetch"  # the stage of a delivery that lies ready; fetch.py
+
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -54,7 +56,15 @@ class TurnedDown:
     code: str = ""
 
 
-End = Arrived | TryAgain | TurnedDown
+@dataclass(frozen=True, slots=True)
+class LiesReady:
+    """The other side fetches it (fetch.py); until then nothing has arrived."""
+
+    name: str
+    within: float  # seconds until a person is asked
+
+
+End = Arrived | TryAgain | TurnedDown | LiesReady
 
 
 def send(house: House, row: Any) -> End:
@@ -126,6 +136,8 @@ def _over(house: House, row: Any, send_on: Callable[[channel.Sends], channel.Sen
             return TryAgain(why, None, uncertain=True)
         case channel.Refused(why):
             return TurnedDown(why)
+        case channel.Offered(name, within):
+            return LiesReady(name, within)
 
 
 def _call(house: House, row: Any) -> End:
@@ -204,6 +216,10 @@ def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, di
                 facts += refused
                 if not refused:  # otherwise the flow asks, in the words of the order
                     alerts.append(_alert("delivery-rejected", row, end.why))
+            case LiesReady():
+                again = {"stage": FETCH, "due_at": tx.now + int(end.within * 1_000_000)}
+                result = _json(name=end.name, within=end.within)
+                finished.append((row, {"status": DeliveryStatus.OFFERED, "result": result, **again}))
             case TryAgain():
                 status = DeliveryStatus.DEAD if tried.gave_up else DeliveryStatus.DUE
                 result = _json(said=end.why, uncertain=end.uncertain, progress=end.progress, fence=row.lease_fence)
@@ -260,9 +276,7 @@ def _alert(code: str, row: Any, why: str) -> Alert:
 def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
     """The documents an envelope carried move with it."""
     book = house.book()
-    ended = {
-        t.row.id: t for t in results if t.row.kind == "envelope" and not (isinstance(t.end, TryAgain) and not t.gave_up)
-    }
+    ended = {t.row.id: t for t in results if t.row.kind == "envelope" and _is_over(t)}
     if not ended:
         return
     carried = tx.all(
@@ -289,6 +303,15 @@ def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
             .values(status=bindparam("now"), confirm_due_at=bindparam("due"), updated_at=tx.now),
             changes,
         )
+
+
+def _is_over(tried: Tried) -> bool:
+    match tried.end:
+        case LiesReady():
+            return False
+        case TryAgain():
+            return tried.gave_up
+    return True
 
 
 def overdue(tx: Tx, limit: int = 500) -> int:

@@ -34,6 +34,8 @@ def resend(view: View, delivery_id: int) -> Preview:
     row = view.get(delivery, delivery_id)
     if row is None:
         raise CannotRunAgain(f"there is no delivery L-{delivery_id}")
+    if row.status == DeliveryStatus.OFFERED:
+        raise CannotRunAgain(f"L-{delivery_id} still lies ready for {row.target} to fetch; there is nothing to repeat")
     if row.lease_until is not None and row.lease_until > view.now:
         raise CannotRunAgain(f"an attempt of L-{delivery_id} is under way; look again in a minute")
     what, again = delivery_words(row), row.stage is not None

@@ -36,7 +36,7 @@ class Arrival:
     connection: str
     lane: str
     transport_id: str  # Message-ID, file identity or idempotency key: the same when the same thing is sent again
-    content: bytes | Iterable[bytes]
+    content: bytes | Iterable[bytes] | payloads.Stored  # stored: by the transaction that receives it
     filename: str | None = None
     media_type: str | None = None
     remote: str | None = None
@@ -140,7 +140,9 @@ def _store(tx: Tx, arrivals: Sequence[Arrival]) -> dict[int, payloads.Stored]:
     bodies = [payloads.Body(a.content, a.connection, a.lane) for a in whole if isinstance(a.content, bytes)]
     stored = dict(zip(map(id, whole), payloads.store_many(tx, bodies), strict=True))
     for one in arrivals:
-        if id(one) not in stored:
+        if isinstance(one.content, payloads.Stored):
+            stored[id(one)] = one.content
+        elif id(one) not in stored:
             stored[id(one)] = payloads.store(tx, one.content, owner=one.connection, lane=one.lane)
     return stored
 

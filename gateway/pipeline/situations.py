@@ -189,6 +189,13 @@ SITUATIONS: dict[str, Situation] = {
         "Your order desk",
         "Mend the data or the settings, then send it again, or skip it.",
     ),
+    "not-fetched": Situation(
+        "partner delay",
+        "{partner} has not fetched {name} from {target}, where it has waited for {waited}.",
+        "For them it does not exist until they fetch it.",
+        "{partner}'s EDI desk",
+        "Ask them to look into their outbox; it stays there, and this settles itself when they have fetched it.",
+    ),
     "our-fault": Situation(
         "platform",
         "Stage {stage} failed on {subject}: a defect of ours.",

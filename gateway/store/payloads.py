@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from gateway.store import ids, schema
 from gateway.store.engine import IN_LIMIT, Record, Store, Tx, View
@@ -84,6 +84,34 @@ def store_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
     tx.insert(schema.payload, rows)
     tx.insert(_chunk, chunks)
     return stored
+
+
+def stage(tx: Tx, payload_id: int, owner: str, pieces: Sequence[tuple[int, bytes]], replaced: Sequence[int]) -> None:
+    """Store chunks (number, plain) of a body that is still growing; `adopt` makes it one, `discard` takes it back."""
+    if replaced:
+        again = delete(_chunk).where(_chunk.c.payload_id == payload_id, _chunk.c.n.in_(list(replaced)))
+        tx.execute(again)
+    tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, plain) for n, plain in pieces])
+
+
+def staged(view: View, payload_id: int, n: int, owner: str) -> bytes:
+    """One chunk of a body that is still growing."""
+    row = view.first(select(_chunk).where(_chunk.c.payload_id == payload_id, _chunk.c.n == n))
+    if row is None:
+        raise LookupError(f"chunk {n} of the growing payload {payload_id} is missing")
+    return view.keys.open(row.key_id, row.sealed, _belongs_to(payload_id, n, owner))
+
+
+def adopt(tx: Tx, payload_id: int, *, owner: str, lane: str, sha256: str, size: int) -> Stored:
+    """All chunks are there: from now on it is a body."""
+    tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, sha256, size, None)])
+    return Stored(payload_id, sha256, size)
+
+
+def discard(tx: Tx, payload_ids: Sequence[int]) -> None:
+    """Take back bodies that never came to be used, grown up or not."""
+    for table, column in ((_chunk, _chunk.c.payload_id), (schema.payload, schema.payload.c.id)):
+        tx.execute(delete(table).where(column.in_(list(payload_ids))))
 
 
 def read_all(source: Store | View, payload_id: int) -> bytes:

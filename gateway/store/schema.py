@@ -122,6 +122,21 @@ payload_chunk = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
+upload = Table(
+    "upload",  # what a partner writes into an inbox of ours, by the name they gave it
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("lane", Text, nullable=False),
+    Column("status", Text, nullable=False),  # partial | held: whole, under a temporary name | received
+    Column("payload_id", Id, nullable=False),  # partial: only its chunks are there
+    Column("size", BigInteger, nullable=False),
+    Column("writer", Text),  # partial: the session that writes it; another one that continues it takes over
+    Column("transmission_id", Id),
+    Column("touched_at", Instant, nullable=False),
+    Index(None, "connection", "touched_at"),
+)
+
 canonical = Table(
     "canonical",
     metadata,

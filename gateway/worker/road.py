@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from gateway.lifecycle import DocumentStatus
-from gateway.pipeline import confirm, deliver, release, translate, unwrap, wrap, write
+from gateway.pipeline import confirm, deliver, fetch, release, translate, unwrap, wrap, write
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.store import schema
@@ -59,15 +59,17 @@ def stages(house: House) -> list[Stage]:
             partial(_give_up, "wrap"),
             batch=1000,  # a collection is claimed whole: Envelope.max_documents goes no further
         ),
+        Stage(deliver.FETCH, schema.delivery, list, fetch.remind, partial(_give_up, deliver.FETCH)),
     ]
 
 
-LETTERS = {"transmission": "T", "document": "D"}
+LETTERS = {"transmission": "T", "document": "D", "delivery": "L"}
+TABLES = {"unwrap": "transmission", deliver.FETCH: "delivery"}  # stage -> whose rows; all others are documents'
 
 
 def _give_up(stage: str, tx: Tx, row: Record, error: str) -> Mapping[str, Any]:
     """Our own code failed on this row again and again: a person is told, and the row keeps its stage."""
-    table = "transmission" if stage == "unwrap" else "document"
+    table = TABLES.get(stage, "document")
     name = f"{LETTERS[table]}-{row.id}"
     alert = Alert(
         "our-fault",
@@ -80,7 +82,7 @@ def _give_up(stage: str, tx: Tx, row: Record, error: str) -> Mapping[str, Any]:
         getattr(row, "correlation_id", None),
     )
     raise_alerts(tx, [alert])
-    return {} if table == "transmission" else {"status": DocumentStatus(row.status)}
+    return {"status": DocumentStatus(row.status)} if table == "document" else {}
 
 
 def deliveries(house: House, limits: Callable[[str], Limits] = lambda target: Limits()) -> Deliveries:
