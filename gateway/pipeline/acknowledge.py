@@ -1,7 +1,8 @@
 """acknowledge: what the sender of an interchange is told, and what a TA1 tells us.
 
 The functional acknowledgement is an outbound document like any other: it is made in the commit that releases what it
-speaks of, and travels by wrap and deliver. A TA1 stands outside of groups, so its interchange is made here at once.
+speaks of, and in its envelope too. Only where that commit failed before it is left to the stage `wrap`. A TA1 stands
+outside of groups, so its interchange is made here at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select, update
@@ -21,6 +23,7 @@ from gateway.formats.x12.answers import answer_of_ta1
 from gateway.lifecycle import DocumentStatus, InterchangeStatus
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
+from gateway.pipeline import wrap
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
@@ -36,7 +39,7 @@ DETAIL = {"all": x12.Detail.ALL, "errors": x12.Detail.ALL, "none": x12.Detail.GR
 def answer(tx: Tx, house: House, closed: Sequence[Interchange]) -> None:
     """Make the acknowledgements of interchanges that were read to their end."""
     book = house.book()
-    made: list[tuple[Interchange, Group, Agreement, list[Sequence[str]]]] = []
+    made: list[Made] = []
     for one in closed:
         for group in one.groups:
             agreement = book.agreements.get(group.values["agreement"] or "")
@@ -48,18 +51,39 @@ def answer(tx: Tx, house: House, closed: Sequence[Interchange]) -> None:
         _ta1(tx, book, one)
     if not made:
         return
-    bodies = [
-        payloads.segments_body(rows[1:-1], owner=agreement.partner, lane=agreement.lane)
-        for _, _, agreement, rows in made
-    ]
-    numbers, stored = take(tx, "document", len(made)), payloads.store_many(tx, bodies)
-    documents = [_document(tx, *one, number, body) for one, number, body in zip(made, numbers, stored, strict=True)]
+    numbers = take(tx, "document", len(made))
+    at_once = [entry for entry in zip(made, numbers, strict=True) if entry[0][0].row.attempts <= 1]
+    later = [entry for entry in zip(made, numbers, strict=True) if entry[0][0].row.attempts > 1]
+    documents = [*_in_envelopes(tx, book, at_once), *_for_wrap(tx, later)]
     tx.insert(document, documents)
     answered = [
         {"id": group.id, "acknowledged_by": number} for (_, group, _, _), number in zip(made, numbers, strict=True)
     ]
     tx.update(functional_group, answered)
-    tx.wake("wrap")
+
+
+Made = tuple[Interchange, Group, Agreement, list[Sequence[str]]]
+
+
+def _in_envelopes(tx: Tx, book: Book, made: Sequence[tuple[Made, int]]) -> list[dict[str, Any]]:
+    rows = {number: _document(tx, *one, number) for one, number in made}
+    ready = [(SimpleNamespace(**rows[number]), one[3][1:-1], wrap.address_back(one[0].values)) for one, number in made]
+    for row, values in wrap.put(tx, book, ready):
+        rows[row.id] |= {**values, "stage": None, "due_at": None}
+    return list(rows.values())
+
+
+def _for_wrap(tx: Tx, made: Sequence[tuple[Made, int]]) -> list[dict[str, Any]]:
+    bodies = [
+        payloads.segments_body(rows[1:-1], owner=agreement.partner, lane=agreement.lane)
+        for (_, _, agreement, rows), _ in made
+    ]
+    if made:
+        tx.wake("wrap")
+    return [
+        {**_document(tx, *one, number), "payload_id": stored.id, "offset": 0, "size": stored.size}
+        for (one, number), stored in zip(made, payloads.store_many(tx, bodies), strict=True)
+    ]
 
 
 def _functional(one: Interchange, group: Group, agreement: Agreement) -> list[Sequence[str]] | None:
@@ -98,7 +122,6 @@ def _document(
     agreement: Agreement,
     made: Sequence[Sequence[str]],
     number: int,
-    stored: payloads.Stored,
 ) -> dict[str, Any]:
     return {
         "id": number,
@@ -110,10 +133,13 @@ def _document(
         "standard": "x12",
         "set_id": made[0][1],
         "version": group.gs[8],
-        "payload_id": stored.id,
-        "offset": 0,
-        "size": stored.size,
+        "payload_id": None,
+        "offset": None,
+        "size": None,
         "segments": len(made),
+        "interchange_id": None,
+        "group_id": None,
+        "control_number": None,
         "status": DocumentStatus.READY,
         "released": True,
         "kind": "acknowledgement",

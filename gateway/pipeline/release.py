@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select, tuple_, update
@@ -13,13 +14,14 @@ from gateway.formats.finding import Severity
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
 from gateway.partners.terms import Duplicates
-from gateway.pipeline import acknowledge
+from gateway.pipeline import acknowledge, translate
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, findings_of, plain
+from gateway.store.canonical_documents import Form, store_forms
 from gateway.store.engine import Tx
 from gateway.store.ids import take
 from gateway.store.schema import delivery, document, functional_group, interchange
@@ -40,7 +42,7 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     _judge(tx, book, closed, portion)
     _write_interchanges(tx, portion)
     outcomes = {id(one): _outcome(one) for one in closed}
-    _write_documents(tx, portion, outcomes)
+    _write_documents(tx, house, portion, outcomes)
     for one in closed:
         if one.staged:
             _move_staged(tx, one, outcomes[id(one)])
@@ -248,46 +250,59 @@ def _outcome(one: Interchange) -> Outcome | None:
     }.get(one.status, Outcome.RELEASED)
 
 
-def _write_documents(tx: Tx, portion: Portion, outcomes: dict[int, Outcome | None]) -> None:
-    rows = []
+_NOT_TRANSLATED = dict.fromkeys(("kind", "business_key", "map_revision", "profile_revision", "code_version"))
+
+
+def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int, Outcome | None]) -> None:
+    rows: dict[int, dict[str, Any]] = {}
+    mapped: list[translate.Translated] = []
+    kept: list[tuple[int, Form, str]] = []
     for staged, number in zip(portion.documents, take(tx, "document", len(portion.documents)), strict=True):
         values = dict(staged.values)
         rejected = values.pop("rejected")
         outcome = outcomes.get(id(staged.interchange))
-        status, stage = DocumentStatus.STAGED, None
+        stage: str | None = "rejected" if rejected else _stage(values)  # remembered until the trailer, never due
+        status, due_at = DocumentStatus.STAGED, None
         if outcome is not None:
             status = move(status, Outcome.REJECTED if rejected and outcome is Outcome.RELEASED else outcome)
-            stage = _stage(status, values)
-        elif rejected:
-            stage = "rejected"  # remembered until the trailer; never due
-        rows.append(
-            {
-                **values,
-                "id": number,
-                "interchange_id": staged.interchange.id,
-                "group_id": staged.group.id,
-                "status": status,
-                "released": outcome is not None,
-                "correlation_id": f"D-{number}",
-                "received_at": tx.now,
-                "updated_at": tx.now,
-                "stage": stage,
-                "due_at": tx.now if stage and outcome is not None else None,
-            }
-        )
+            if status is not DocumentStatus.VALID:
+                stage = None
+            elif stage is None:
+                status = DocumentStatus.HELD
+            else:
+                due_at = tx.now
+        row = rows[number] = {
+            **values,
+            **_NOT_TRANSLATED,
+            "id": number,
+            "interchange_id": staged.interchange.id,
+            "group_id": staged.group.id,
+            "status": status,
+            "released": outcome is not None,
+            "correlation_id": f"D-{number}",
+            "received_at": tx.now,
+            "updated_at": tx.now,
+            "stage": stage,
+            "due_at": due_at,
+        }
         if status is DocumentStatus.INVALID:
             portion.alerts.append(_document_rejected(number, values))
-        if outcome is Outcome.RELEASED and status is DocumentStatus.VALID and stage is None:
-            rows[-1]["status"] = DocumentStatus.HELD
-        if stage:
-            tx.wake(stage)
-    tx.insert(document, rows)
+        if stage == "translate" and staged.carried is not None:
+            if outcome is None or staged.interchange.staged:  # in the order of the file: after those staged before
+                kept.append((number, staged.carried.form, staged.carried.gist.json()))
+                row["stage"] = "route"
+            else:
+                mapped.append(translate.Translated(SimpleNamespace(**row), staged.carried))
+        if due_at is not None and row["stage"]:
+            tx.wake(row["stage"])
+    for fresh, values in translate.record(tx, house, mapped):
+        rows[fresh.id] |= {**values, "stage": None, "due_at": None}
+    store_forms(tx, kept)
+    tx.insert(document, list(rows.values()))
 
 
-def _stage(status: DocumentStatus, values: dict[str, Any]) -> str | None:
-    """The work that is owed to a released document; one without an agreement waits for a person."""
-    if status is not DocumentStatus.VALID:
-        return None
+def _stage(values: dict[str, Any]) -> str | None:
+    """The work that is owed to a valid document; one without an agreement waits for a person."""
     if values["set_id"] in ACKNOWLEDGEMENTS:
         return "confirm"
     return "translate" if values["agreement"] else None
@@ -296,24 +311,17 @@ def _stage(status: DocumentStatus, values: dict[str, Any]) -> str | None:
 def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> None:
     """The documents of earlier portions follow their interchange."""
     assert outcome is not None
-    mine = (document.c.interchange_id == one.id, document.c.status == DocumentStatus.STAGED)
+    stage = document.c.stage
+    mine = update(document).where(document.c.interchange_id == one.id, document.c.status == DocumentStatus.STAGED)
     seen = {"released": True, "updated_at": tx.now}
-    if outcome is Outcome.RELEASED:
-        refused = move(DocumentStatus.STAGED, Outcome.REJECTED)
-        tx.execute(
-            update(document).where(*mine, document.c.stage == "rejected").values(status=refused, stage=None, **seen)
-        )
-        held = (document.c.agreement.is_(None), document.c.set_id.not_in(ACKNOWLEDGEMENTS))
-        tx.execute(update(document).where(*mine, *held).values(status=DocumentStatus.HELD, **seen))
-        answers = document.c.set_id.in_(ACKNOWLEDGEMENTS)
-        for stage, which in (("confirm", answers), ("translate", ~answers)):
-            now = {"status": move(DocumentStatus.STAGED, outcome), "stage": stage, "due_at": tx.now}
-            tx.execute(update(document).where(*mine, which).values(**now, **seen))
-            tx.wake(stage)
-    else:
-        tx.execute(
-            update(document).where(*mine).values(status=move(DocumentStatus.STAGED, outcome), stage=None, **seen)
-        )
+    if outcome is not Outcome.RELEASED:
+        tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), stage=None, **seen))
+        return
+    refused = move(DocumentStatus.STAGED, Outcome.REJECTED)
+    tx.execute(mine.where(stage == "rejected").values(status=refused, stage=None, **seen))
+    tx.execute(mine.where(stage.is_(None)).values(status=DocumentStatus.HELD, **seen))
+    tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), due_at=tx.now, **seen))
+    tx.wake("confirm", "translate", "route")
 
 
 def _document_rejected(number: int, values: dict[str, Any]) -> Alert:

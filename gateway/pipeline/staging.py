@@ -60,6 +60,7 @@ class Staged:
     interchange: Interchange
     group: Group
     values: dict[str, Any]
+    carried: Any = None  # what its map made of it (translate.py), where it was run at once
 
 
 @dataclass(slots=True)

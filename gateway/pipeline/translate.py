@@ -1,11 +1,18 @@
 """translate: a partner's valid document through its map, into our language, and its business fact onto the road.
 
-The work is done outside a transaction (cut the set out of its payload, place its segments, run the map); one commit
-stores the canonical document, the fact and what is owed because of it.
+The map runs outside a transaction; one commit stores the canonical document, the fact and what is owed because of it.
+Three roads lead to `record`:
+  * unwrap.py runs the map on the segments it has just read. Where the interchange ends in the same portion, that one
+    commit stores everything, and no document waits for a stage of its own.
+  * A document whose interchange was still open then is stored with its canonical form and the gist of it. Once it is
+    released, the stage `route` records the gist; nothing is read or mapped a second time.
+  * The stage `translate` reads the bytes anew: what a person runs again, and what unwrap.py left alone because
+    something failed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +25,7 @@ from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import MapError
+from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.deadlines import dated
@@ -41,18 +49,54 @@ FACTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Gist:
+    """What the road needs to know of a canonical document."""
+
+    kind: str
+    business_key: str
+    keys: tuple[Key, ...]  # every flow it touches
+    data: dict[str, Any]  # of its fact
+    map_revision: str
+    profile_revision: str
+
+    def json(self) -> str:
+        return json.dumps(
+            [self.kind, self.business_key, self.keys, self.data, self.map_revision, self.profile_revision]
+        )
+
+    @classmethod
+    def of_json(cls, text: str) -> Gist:
+        kind, business_key, keys, data, map_revision, profile_revision = json.loads(text)
+        return cls(kind, business_key, tuple((k, v) for k, v in keys), data, map_revision, profile_revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a map made of a document."""
+
+    gist: Gist
+    form: canonical_documents.Form | None  # None: stored before
+
+
+@dataclass(frozen=True, slots=True)
+class NotCarried:
+    """Why a document did not get through: for a person, not an exception."""
+
+    problem: str
+    map_revision: str | None
+    profile_revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Translated:
     """What became of one document."""
 
     row: Any
-    made: Document | None
-    map_revision: str | None
-    profile_revision: str
-    problem: str | None = None
+    end: Carried | NotCarried
 
 
 def translate(house: House, rows: Sequence[Any]) -> list[Translated]:
-    """Run each document through the map of its agreement. A document its map cannot carry is data, not an exception."""
+    """Run each document through the map of its agreement."""
     book = house.book()
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
     with house.store.read() as view:
@@ -63,49 +107,70 @@ def translate(house: House, rows: Sequence[Any]) -> list[Translated]:
 def _translate(book: Book, row: Any, data: bytes, separators: Separators) -> Translated:
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
-        return Translated(row, None, None, book.revision, "its agreement names no map")
-    chart = book.library.map(agreement.map)
-    guide = chart.guide  # positions belong to one guide: the map's own, whatever release the sender wrote
-    if guide is None:
-        return Translated(row, None, chart.revision, book.revision, f"its map {agreement.map} reads no segments")
-    segments = rows_of(data, separators)
-    positions = guide.check(segments, separators, agreement.tolerance).positions
+        return Translated(row, NotCarried("its agreement names no map", None, book.revision))
+    return Translated(row, carry(book, agreement, agreement.map, rows_of(data, separators), separators))
+
+
+def carry(
+    book: Book,
+    agreement: Agreement,
+    name: str,
+    segments: list[list[str]],
+    separators: Separators,
+    positions: Sequence[int] | None = None,
+) -> Carried | NotCarried:
+    """One set through a map. `positions` are its places in the guide of that map, where they are known already."""
+    chart = book.library.map(name)
+    if chart.guide is None:
+        return NotCarried(f"its map {name} reads no segments", chart.revision, book.revision)
+    if positions is None:
+        # Positions belong to one guide: the map's own, whatever release the sender wrote.
+        positions = chart.guide.check(segments, separators, agreement.tolerance).positions
     inner = (separators.component or ":", separators.repetition or "^")
     try:
-        made = chart.read(segments, positions, partner=row.partner, separators=inner)
+        made = chart.read(segments, positions, partner=agreement.partner, separators=inner)
     except MapError as error:
-        return Translated(row, None, chart.revision, book.revision, str(error))
-    return Translated(row, made, chart.revision, book.revision)
+        return NotCarried(str(error), chart.revision, book.revision)
+    gist = Gist(made.kind, made.key(), keys_of(agreement.partner, made), _facts_of(made), chart.revision, book.revision)
+    return Carried(gist, canonical_documents.form_of(made))
+
+
+def recall(house: House, rows: Sequence[Any]) -> list[Translated]:
+    """The gist of documents that were mapped while their interchange was being read."""
+    with house.store.read() as view:
+        kept = canonical_documents.gists(view, [row.id for row in rows])
+    return [Translated(row, Carried(Gist.of_json(kept[row.id]), None)) for row in rows]
 
 
 def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[Any, dict[str, Any]]]:
     """Store canonical documents and facts; returns each row with the column values that finish it."""
+    if not results:
+        return []
     finished: list[tuple[Any, dict[str, Any]]] = []
     alerts: list[Alert] = []
     facts: list[Fact] = []
-    stored: list[tuple[int, Document]] = []
-    known = _known(tx, [r for r in results if r.made is not None])
+    stored: list[tuple[int, canonical_documents.Form, str | None]] = []
+    known = _known(tx, results)
     book = house.book()
     for result in results:
-        row, made = result.row, result.made
-        values: dict[str, Any] = {
-            "map_revision": result.map_revision,
-            "profile_revision": result.profile_revision,
-            "code_version": __version__,
-            "updated_at": tx.now,
-        }
-        if made is None:
-            alerts.append(_alert("map-failed", row, {"map": book.map_name(row.agreement), "reason": result.problem}))
+        row, end = result.row, result.end
+        values: dict[str, Any] = {"code_version": __version__, "updated_at": tx.now}
+        if isinstance(end, NotCarried):
+            alerts.append(_alert("map-failed", row, {"map": book.map_name(row.agreement), "reason": end.problem}))
+            values |= {"map_revision": end.map_revision, "profile_revision": end.profile_revision}
             finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
             continue
-        values |= {"kind": made.kind, "business_key": made.key()}
-        outcome = _duplicate(book, row, made, known, alerts)
-        known.setdefault((row.partner, row.lane, made.kind, made.key()), row.content_sha256)
+        gist = end.gist
+        values |= {"map_revision": gist.map_revision, "profile_revision": gist.profile_revision}
+        values |= {"kind": gist.kind, "business_key": gist.business_key}
+        outcome = _duplicate(book, row, gist, known, alerts)
+        known.setdefault((row.partner, row.lane, gist.kind, gist.business_key), row.content_sha256)
         finished.append((row, {**values, "status": move(row.status, outcome)}))
-        stored.append((row.id, made))
+        if end.form is not None:
+            stored.append((row.id, end.form, None))
         if outcome is Outcome.TRANSLATED:
-            facts.append(_fact(row, made))
-    canonical_documents.store(tx, stored)
+            facts.append(_fact(row, gist))
+    canonical_documents.store_forms(tx, stored)
     happen(tx, house, facts)
     raise_alerts(tx, dated(tx, book, alerts))
     return finished
@@ -113,8 +178,8 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
 
 def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, str], str]:
     """(partner, lane, kind, business key) -> content hash of the first document used under it."""
-    keys = {r.made.key() for r in results if r.made is not None}
-    if not keys:
+    gists = [result.end.gist for result in results if isinstance(result.end, Carried)]
+    if not gists:
         return {}
     found = tx.execute(
         select(
@@ -126,8 +191,8 @@ def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, s
             document.c.content_sha256,
         )
         .where(
-            document.c.kind.in_({r.made.kind for r in results if r.made is not None}),
-            document.c.business_key.in_(keys),
+            document.c.kind.in_({gist.kind for gist in gists}),
+            document.c.business_key.in_({gist.business_key for gist in gists}),
             document.c.direction == "in",
             document.c.status == DocumentStatus.DONE,
             document.c.id.not_in([r.row.id for r in results]),
@@ -143,18 +208,18 @@ def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, s
 def _duplicate(
     book: Book,
     row: Any,
-    made: Document,
+    gist: Gist,
     known: dict[tuple[str, str, str, str], str],
     alerts: list[Alert],
 ) -> Outcome:
     """What the agreement wants done with a business key that was used before."""
-    before = known.get((row.partner, row.lane, made.kind, made.key()))
+    before = known.get((row.partner, row.lane, gist.kind, gist.business_key))
     if before is None or row.status == DocumentStatus.CLEARED:
         return Outcome.TRANSLATED
     if before == row.content_sha256:
         return Outcome.SEEN_BEFORE
     policy = book.agreements[row.agreement].duplicates.business_key
-    data = {"kind": made.kind, "business_key": made.key()}
+    data = {"kind": gist.kind, "business_key": gist.business_key}
     if policy in ("hold", "warn"):
         alerts.append(_alert("business-key-reused", row, data))
     return Outcome.SET_ASIDE if policy == "hold" else Outcome.TRANSLATED
@@ -167,13 +232,13 @@ def _alert(code: str, row: Any, data: dict[str, Any]) -> Alert:
     return Alert(code, row.lane, f"document:{row.id}:{code}", data, where, subject, row.partner, row.correlation_id)
 
 
-def _fact(row: Any, made: Document) -> Fact:
+def _fact(row: Any, gist: Gist) -> Fact:
     return Fact(
-        type=FACTS[made.kind],
+        type=FACTS[gist.kind],
         lane=row.lane,
         partner=row.partner,
-        keys=keys_of(row.partner, made),
-        data={"document_id": row.id, **_facts_of(made)},
+        keys=gist.keys,
+        data={"document_id": row.id, **gist.data},
         document_id=row.id,
         correlation_id=row.correlation_id,
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -36,13 +37,17 @@ from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.separators import Separators
 from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import TransmissionStatus
+from gateway.partners.agreement import Agreement
 from gateway.partners.book import Match
 from gateway.pipeline import release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
+from gateway.pipeline.translate import Carried, carry
 from gateway.store import lease, payloads
 from gateway.store.schema import document, functional_group, interchange, transmission
+
+log = logging.getLogger(__name__)
 
 PORTION = 500  # documents a commit: the write lock is held for some 30 ms
 
@@ -278,9 +283,13 @@ class _Reading:
         guide, nearest = Guide.nearest(group.gs[8], frame.set_id)
         if nearest is not None:
             findings.append(nearest)
+        positions: Sequence[int] = ()
         if guide is not None:
             tolerate = match.agreement.tolerance if match.agreement else STANDARD
-            findings += guide.check(frame.rows, current.separators, tolerate, frame.text).findings
+            checked = guide.check(frame.rows, current.separators, tolerate, frame.text)
+            findings += checked.findings
+            positions = checked.positions
+        rejected = any(f.severity is Severity.REJECTS for f in findings)
         content = hashlib.sha256(_content(frame.text, current.separators.segment)).hexdigest()
         current.digest.update(content.encode())
         group.sets.append(SetOutcome(frame.set_id, frame.control_number, tuple(findings)))
@@ -305,10 +314,32 @@ class _Reading:
                     "segments": len(frame.rows),
                     "content_sha256": content,
                     "findings": as_json(findings) if findings else None,
-                    "rejected": any(f.severity is Severity.REJECTS for f in findings),
+                    "rejected": rejected,
                 },
+                None if rejected else self._carry(frame, match.agreement, guide, positions),
             )
         )
+
+    def _carry(
+        self, frame: SetFramed, agreement: Agreement | None, guide: Guide | None, positions: Sequence[int]
+    ) -> Carried | None:
+        """What the map makes of a set that is in our hands anyway; None leaves it to the stage `translate`.
+
+        So does everything that goes wrong: a document that fails must not hold up its interchange, nor may one
+        that made a commit fail the first time do so again.
+        """
+        current = self.current
+        if agreement is None or agreement.map is None or current is None or current.aside or self.row.attempts > 1:
+            return None
+        try:
+            same = guide is self.book.library.map(agreement.map).guide
+            end = carry(
+                self.book, agreement, agreement.map, frame.rows, current.separators, positions if same else None
+            )
+        except Exception:
+            log.warning("T-%s, set %s: its map failed", self.row.id, frame.control_number, exc_info=True)
+            return None
+        return end if isinstance(end, Carried) else None
 
     def _match(self, current: Interchange, group: Group, set_id: str) -> Match:
         """On what terms this set came; looked up once a group and set."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,34 +47,48 @@ class Envelope:
 
 def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str, Any]]]:
     """Put ready documents into envelopes; returns each row with the column values that move it on."""
-    envelopes = _envelopes(tx, house.book(), rows)
     bodies = payloads.segments(tx, [row.payload_id for row in rows])
+    answered = _answered(tx, [row.id for row in rows if row.set_id in ACKNOWLEDGEMENTS])
+    return put(tx, house.book(), [(row, bodies[row.payload_id], answered.get(row.id)) for row in rows])
+
+
+Address = tuple[TradingId, TradingId]  # ours, theirs
+Body = Sequence[Sequence[str]]
+
+
+def put(tx: Tx, book: Book, ready: Sequence[tuple[Any, Body, Address | None]]) -> list[tuple[Any, dict[str, Any]]]:
+    """The same for documents in memory, each with its segments and the ids it goes between, if not the agreement's."""
+    envelopes = _envelopes(book, [(row, address) for row, _, address in ready])
+    bodies = {row.id: body for row, body, _ in ready}
     numbers = control_numbers.draw(tx, [envelope.counter(kind) for envelope in envelopes for kind in ("ISA", "GS")])
     moment = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
     finished: list[tuple[Any, dict[str, Any]]] = []
     interchanges, groups, deliveries = [], [], []
     interchange_ids, group_ids = take(tx, "interchange", len(envelopes)), take(tx, "functional_group", len(envelopes))
     drawn = [(numbers[one.counter("ISA")].pop(0), numbers[one.counter("GS")].pop(0)) for one in envelopes]
-    written = payloads.store_many(
+    written = [
+        _bytes(one, [bodies[row.id] for row in one.documents], isa13, gs06, moment)
+        for one, (isa13, gs06) in zip(envelopes, drawn, strict=True)
+    ]
+    kept = payloads.store_many(
         tx,
         [
-            payloads.Body(
-                _bytes(one, [bodies[row.payload_id] for row in one.documents], isa13, gs06, moment),
-                one.agreement.partner,
-                one.agreement.lane,
-            )
-            for one, (isa13, gs06) in zip(envelopes, drawn, strict=True)
+            payloads.Body(content, one.agreement.partner, one.agreement.lane)
+            for one, (content, _) in zip(envelopes, written, strict=True)
         ],
     )
-    for envelope, interchange_id, group_id, (isa13, gs06), stored in zip(
-        envelopes, interchange_ids, group_ids, drawn, written, strict=True
+    for envelope, interchange_id, group_id, (isa13, gs06), (_, places), stored in zip(
+        envelopes, interchange_ids, group_ids, drawn, written, kept, strict=True
     ):
         interchanges.append(_interchange(tx, envelope, interchange_id, isa13, stored))
         groups.append(_group(envelope, group_id, interchange_id, gs06))
         deliveries.append(_delivery(envelope, interchange_id, stored))
-        for place, row in enumerate(envelope.documents, 1):
+        for place, (row, (offset, size)) in enumerate(zip(envelope.documents, places, strict=True), 1):
             values = {
                 "status": move(row.status, Outcome.WRAPPED),
+                "payload_id": stored.id,
+                "offset": offset,
+                "size": size,
                 "interchange_id": interchange_id,
                 "group_id": group_id,
                 "control_number": f"{place:04d}",
@@ -87,14 +101,13 @@ def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str,
     return finished
 
 
-def _envelopes(tx: Tx, book: Book, rows: Sequence[Any]) -> list[Envelope]:
+def _envelopes(book: Book, rows: Sequence[tuple[Any, Address | None]]) -> list[Envelope]:
     """Documents of one agreement, addresses and kind share an envelope, up to its maximum; the rest get the next."""
-    answered = _answered(tx, [row.id for row in rows if row.set_id in ACKNOWLEDGEMENTS])
     open_ones: dict[tuple[str, str, str, TradingId, TradingId], Envelope] = {}
     full: list[Envelope] = []
-    for row in rows:
+    for row, address in rows:
         agreement = book.agreements[row.agreement]
-        ours, theirs = answered.get(row.id) or book.ids(agreement)
+        ours, theirs = address or book.ids(agreement)
         functional_id = "FA" if row.set_id in ACKNOWLEDGEMENTS else agreement.functional_id
         key = (agreement.name, functional_id, row.version, ours, theirs)
         envelope = open_ones.setdefault(key, Envelope(agreement, functional_id, row.version, ours, theirs, []))
@@ -104,7 +117,7 @@ def _envelopes(tx: Tx, book: Book, rows: Sequence[Any]) -> list[Envelope]:
     return [*full, *open_ones.values()]
 
 
-def _answered(tx: Tx, document_ids: Sequence[int]) -> dict[int, tuple[TradingId, TradingId]]:
+def _answered(tx: Tx, document_ids: Sequence[int]) -> dict[int, Address]:
     """An acknowledgement goes back between the very ids its interchange came with, whichever of theirs they used."""
     if not document_ids:
         return {}
@@ -113,13 +126,15 @@ def _answered(tx: Tx, document_ids: Sequence[int]) -> dict[int, tuple[TradingId,
         .join(interchange, interchange.c.id == functional_group.c.interchange_id)
         .where(functional_group.c.acknowledged_by.in_(list(document_ids)))
     )
-    return {
-        row.acknowledged_by: (
-            TradingId(row.receiver_qualifier, row.receiver),
-            TradingId(row.sender_qualifier, row.sender),
-        )
-        for row in found
-    }
+    return {row.acknowledged_by: address_back(row._asdict()) for row in found}
+
+
+def address_back(answered: Mapping[str, Any]) -> Address:
+    """From whom to whom the answer to an interchange goes, by its columns."""
+    return (
+        TradingId(answered["receiver_qualifier"], answered["receiver"]),
+        TradingId(answered["sender_qualifier"], answered["sender"]),
+    )
 
 
 def separators_for(agreement: Agreement, release: str) -> Separators:
@@ -128,7 +143,10 @@ def separators_for(agreement: Agreement, release: str) -> Separators:
     return wanted if release >= REPETITION_SINCE else replace(wanted, repetition=None)
 
 
-def _bytes(envelope: Envelope, bodies: Sequence[list[list[str]]], isa13: int, gs06: int, moment: dt.datetime) -> bytes:
+def _bytes(
+    envelope: Envelope, bodies: Sequence[Body], isa13: int, gs06: int, moment: dt.datetime
+) -> tuple[bytes, list[tuple[int, int]]]:
+    """The interchange, and offset and size of each document in it."""
     separators = separators_for(envelope.agreement, envelope.release)
     sets = [
         writer.write_set(writer.enclose(body, row.set_id, f"{place:04d}"), separators)
@@ -154,7 +172,13 @@ def _bytes(envelope: Envelope, bodies: Sequence[list[list[str]]], isa13: int, gs
         usage="T" if envelope.agreement.lane == "test" else "P",
         acknowledgement_requested=terms.ask_ta1,
     )
-    return writer.write_interchange(header, [writer.write_group(group, sets, separators)], separators)
+    content = writer.write_interchange(header, [writer.write_group(group, sets, separators)], separators)
+    places, at = [], 0
+    for written in sets:
+        at = content.index(written.encode(), at)
+        places.append((at, len(written)))
+        at += len(written)
+    return content, places
 
 
 def _interchange(tx: Tx, envelope: Envelope, number: int, isa13: int, stored: payloads.Stored) -> dict[str, Any]:

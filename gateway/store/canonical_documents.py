@@ -3,36 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, select
 
 from gateway import canonical
 from gateway.canonical import Document
 from gateway.store import schema
 from gateway.store.engine import Tx, View
 
-_replaced = delete(schema.canonical).where(schema.canonical.c.document_id.in_(bindparam("among", expanding=True)))
+_among = schema.canonical.c.document_id.in_(bindparam("among", expanding=True))
+_replaced = delete(schema.canonical).where(_among)
+_gists = select(schema.canonical.c.document_id, schema.canonical.c.gist).where(_among)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A canonical document, written out to be stored."""
+
+    kind: str
+    schema_version: int
+    plain: bytes
+
+
+def form_of(made: Document) -> Form:
+    """Defaults are written out: a later change of a default must not change what an old row says."""
+    return Form(made.kind, made.schema_version, made.model_dump_json(exclude_none=True).encode())
 
 
 def store(tx: Tx, documents: Sequence[tuple[int, Document]]) -> None:
-    """Store canonical forms by document id; a document that is processed again has its form replaced."""
-    if not documents:
+    """Store canonical documents by document id."""
+    store_forms(tx, [(document_id, form_of(made), None) for document_id, made in documents])
+
+
+def store_forms(tx: Tx, forms: Sequence[tuple[int, Form, str | None]]) -> None:
+    """Store forms by document id, each with what is to be known of it without opening it (`gists`).
+
+    A document that is processed again has its form replaced.
+    """
+    if not forms:
         return
     rows = [
         {
             "document_id": document_id,
-            "kind": made.kind,
-            "schema_version": made.schema_version,
+            "kind": form.kind,
+            "schema_version": form.schema_version,
             "key_id": tx.keys.current,
-            # Defaults are written out: a later change of a default must not change what an old row says.
-            "sealed": tx.keys.seal(
-                made.model_dump_json(exclude_none=True).encode(), _belongs_to(document_id, made.kind)
-            ),
+            "sealed": tx.keys.seal(form.plain, _belongs_to(document_id, form.kind)),
+            "gist": gist,
         }
-        for document_id, made in documents
+        for document_id, form, gist in forms
     ]
-    tx.execute(_replaced, {"among": [document_id for document_id, _ in documents]})
+    tx.execute(_replaced, {"among": [document_id for document_id, _, _ in forms]})
     tx.insert(schema.canonical, rows)
+
+
+def gists(view: View, document_ids: Sequence[int]) -> dict[int, str]:
+    """What was stored beside forms, by document id."""
+    return {row.document_id: row.gist for row in view.all(_gists, {"among": list(document_ids)})}
 
 
 def load(view: View, document_ids: Iterable[int]) -> dict[int, Document]:

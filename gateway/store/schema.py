@@ -145,6 +145,7 @@ canonical = Table(
     Column("schema_version", Integer, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("gist", Text),  # JSON: what the road is to know of it once its interchange has ended
 )
 
 legal_hold = Table(

@@ -2,7 +2,8 @@
 
 - Stages take turns: after each batch the next claim begins with the stage after it, so a flood in one stage holds up
   no other.
-- A batch that raises is worked row by row; rows that raise again fail alone and the rest go on.
+- A batch that raises is worked row by row, each as the database has it now; rows that raise again fail alone and the
+  rest go on. Results are stored at most once: those of a commit that failed are made anew.
 - A failure of the database is nobody's fault: those rows are tried again later and never given up.
 """
 
@@ -32,12 +33,6 @@ class _Batch:
     rows: Sequence[Record]
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    row: Record
-    error: Exception
-
-
 class Batches:
     """Works the stages it is given, one batch at a time, in the calling thread."""
 
@@ -61,9 +56,7 @@ class Batches:
             self._claimed = None
             self._reached(Moment.CLAIMED)
             with self._keeper.keep(batch.stage.table, batch.rows, batch.stage.lease_us):
-                results, failures = self._work(batch)
-                self._reached(Moment.WORKED)
-                self._store_effects(batch, results, failures)
+                self._work(batch)
             self._reached(Moment.COMMITTED)
         return self._claimed is not None
 
@@ -84,49 +77,33 @@ class Batches:
                 return _Batch(stage, rows)
         return None
 
-    def _work(self, batch: _Batch) -> tuple[list[tuple[Record, Any]], list[_Failure]]:
+    def _work(self, batch: _Batch) -> None:
         try:
-            return list(zip(batch.rows, batch.stage.work(batch.rows), strict=True)), []
-        except Exception as error:
-            if len(batch.rows) == 1:
-                return [], [_Failure(batch.rows[0], error)]
-        results: list[tuple[Record, Any]] = []
-        failures = []
-        for row in batch.rows:
-            try:
-                results += zip([row], batch.stage.work([row]), strict=True)
-            except Exception as error:
-                failures.append(_Failure(row, error))
-        return results, failures
-
-    def _store_effects(
-        self, batch: _Batch, results: Sequence[tuple[Record, Any]], failures: Sequence[_Failure]
-    ) -> None:
-        failures = list(failures)
-        try:
+            results = list(zip(batch.rows, batch.stage.work(batch.rows), strict=True))
+            self._reached(Moment.WORKED)
             with self._store.begin() as tx:
                 self._apply(tx, batch.stage, results)
-                if not failures:
-                    self._claimed = self._claim(tx)
+                self._claimed = self._claim(tx)
                 self._reached(Moment.APPLIED)
         except Exception as error:
             self._claimed = None
-            if len(results) == 1:
-                failures.append(_Failure(results[0][0], error))
+            if len(batch.rows) == 1:
+                self._fail(batch.stage, batch.rows[0], error)
             else:
-                failures += self._one_by_one(batch.stage, results)
-        for failure in failures:
-            self._fail(batch.stage, failure)
+                self._one_by_one(batch)
 
-    def _one_by_one(self, stage: Stage, results: Sequence[tuple[Record, Any]]) -> list[_Failure]:
-        failures = []
-        for result in results:
+    def _one_by_one(self, batch: _Batch) -> None:
+        """Work may have stored part of its effects in commits of its own: what it left in a row counts, not the row
+        as it was claimed."""
+        with self._store.read() as view:
+            now = {row.id: row for row in view.by_ids(batch.stage.table, [row.id for row in batch.rows])}
+        for row in (now.get(row.id, row) for row in batch.rows):
             try:
+                results = list(zip([row], batch.stage.work([row]), strict=True))
                 with self._store.begin() as tx:
-                    self._apply(tx, stage, [result])
+                    self._apply(tx, batch.stage, results)
             except Exception as error:
-                failures.append(_Failure(result[0], error))
-        return failures
+                self._fail(batch.stage, row, error)
 
     def _apply(self, tx: Tx, stage: Stage, results: Sequence[tuple[Record, Any]]) -> None:
         held = {row.id for row in lease.hold(tx, stage.table, [row for row, _ in results])}
@@ -137,8 +114,7 @@ class Batches:
             raise RuntimeError(f"stage {stage.name} did not say what became of each row")
         lease.complete(tx, stage.table, [row for row, _ in outcomes], [values for _, values in outcomes])
 
-    def _fail(self, stage: Stage, failure: _Failure) -> None:
-        row, error = failure.row, failure.error
+    def _fail(self, stage: Stage, row: Record, error: Exception) -> None:
         said = f"{type(error).__name__}: {error}"
         log.warning("%s %s %s failed: %s", stage.name, stage.table.name, row.id, said, exc_info=error)
         with self._store.begin() as tx:

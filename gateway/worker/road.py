@@ -45,6 +45,13 @@ def stages(house: House) -> list[Stage]:
             partial(_give_up, "translate"),
         ),
         Stage(
+            "route",
+            document,
+            partial(translate.recall, house),
+            lambda tx, results: translate.record(tx, house, results),
+            partial(_give_up, "route"),
+        ),
+        Stage(
             "write",
             document,
             partial(write.write, house),

@@ -95,6 +95,29 @@ def test_a_poison_row_is_left_alone_and_the_rest_go_on(store: Store, where: str)
     assert statuses(store)[poison] == "done"
 
 
+def test_a_row_that_is_worked_again_is_as_its_own_commits_left_it(store: Store) -> None:
+    """unwrap.py stores portions while it works: reading must not begin again at a place it has left."""
+    with store.begin() as tx:
+        ids = documents(tx, 2)
+    pages: list[tuple[int, str | None]] = []
+
+    def work(rows: Sequence[Record]) -> Sequence[Any]:
+        for row in rows:
+            pages.append((row.id, row.control_number))
+            with store.begin() as tx:
+                tx.update(D, [{"id": row.id, "control_number": "page 2"}])
+        return rows
+
+    def apply(tx: Tx, rows: Sequence[Record]) -> list[tuple[Record, dict[str, Any]]]:
+        if len(rows) > 1:
+            raise ValueError("too much at once")
+        return [(row, {"status": "done"}) for row in rows]
+
+    run(loop(store, stage(work=work, apply=apply)), 3)
+    assert pages == [(ids[0], None), (ids[1], None), (ids[0], "page 2"), (ids[1], "page 2")]
+    assert set(statuses(store).values()) == {"done"}
+
+
 def test_a_database_that_is_away_is_no_rows_fault(store: Store) -> None:
     with store.begin() as tx:
         documents(tx, 1)
