@@ -14,6 +14,7 @@ import typer
 from gateway.cli.opening import settings
 from gateway.cli.stop import Stop
 from gateway.settings import Settings
+from gateway.store import lease
 from gateway.store.crypto import BadKey
 from gateway.worker.supervisor import Child, Supervisor, this_program, until_supervisor_dies
 
@@ -62,7 +63,13 @@ def _everything(chosen: Settings) -> int:
     prepare(chosen)
     children = [Child(part, this_program("run", "--only", part)) for part in Part]
     log.info("the gateway answers on %s", chosen.public_url or f"http://{chosen.http_bind}")
-    return Supervisor(children, grace_s=chosen.drain_seconds + 10.0, environment=os.environ).run()
+
+    def died(owner: str) -> None:
+        with chosen.open_store() as store, store.begin() as tx:
+            if count := lease.expire(tx, owner):
+                log.info("%d pieces of work that were under way are taken up again", count)
+
+    return Supervisor(children, grace_s=chosen.drain_seconds + 10.0, environment=os.environ, died=died).run()
 
 
 def prepare(chosen: Settings) -> None:

@@ -104,6 +104,18 @@ def renew(tx: Tx, table: Table, rows: Sequence[Record], lease_us: int) -> list[R
     return held
 
 
+def expire(tx: Tx, owner: str) -> int:
+    """The process of this name is known to be dead: what it had is due at once, as suspects. Returns how many rows."""
+    count = 0
+    for table in schema.LEASED.values():
+        c = table.c
+        ended = update(table).where(c.lease_until > tx.now, c.lease_owner == owner).values(lease_until=tx.now)
+        stages = list(tx.execute(ended.returning(c.stage)).scalars())
+        tx.wake(*{stage for stage in stages if stage})
+        count += len(stages)
+    return count
+
+
 def restart(tx: Tx, table: Table, ids: Sequence[int], *, due_at: int | None = None, **values: Any) -> None:
     """A person wants stopped or waiting rows tried again, from the first attempt. A leased row is left alone."""
     c = table.c

@@ -2,14 +2,19 @@
 
 A child holds the reading end of a pipe whose other end only the supervisor has: when the supervisor is killed, the pipe
 ends and the child ends too (`until_supervisor_dies`), so no worker is left behind without a parent.
+
+Each life of a child has a name of its own (`owner`), and a worker's leases carry it: whoever starts the supervisor is
+told of every life that ended badly (`died`) and can give its work back at once instead of when its leases run out.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +26,7 @@ from types import FrameType
 log = logging.getLogger(__name__)
 
 LIFELINE = "GATEWAY_LIFELINE_FD"
+LIFE = "GATEWAY_LIFE"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 HEALTHY_S = 60.0
 """A child that lived this long is started again at once when it dies."""
@@ -33,6 +39,7 @@ class Child:
     name: str  # "web", "worker"
     argv: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
+    life: str = ""
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     start_at: float = field(default=0.0)
@@ -41,9 +48,17 @@ class Child:
 class Supervisor:
     """Keeps its children alive until it is told to stop."""
 
-    def __init__(self, children: Sequence[Child], *, grace_s: float = 30.0, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        grace_s: float = 30.0,
+        environment: Mapping[str, str],
+        died: Callable[[str], None] = lambda owner: None,
+    ) -> None:
         self._children = list(children)
         self._grace_s = grace_s
+        self._died = died
         self._environment = dict(environment)
         self._lifeline, self._held = os.pipe()
         self._stopping = False
@@ -95,12 +110,21 @@ class Supervisor:
                     lived,
                     child.pause_s,
                 )
-                child.process = None
+                self._bury(child)
             if child.process is None and now >= child.start_at:
                 self._start(child)
 
+    def _bury(self, child: Child) -> None:
+        assert child.process is not None
+        try:
+            self._died(owner(child.life, child.process.pid))
+        except Exception:
+            log.warning("the work of the %s process waits until its leases run out", child.name, exc_info=True)
+        child.process = None
+
     def _start(self, child: Child) -> None:
-        environment = {**self._environment, LIFELINE: str(self._lifeline)}
+        child.life = secrets.token_hex(4)
+        environment = {**self._environment, LIFELINE: str(self._lifeline), LIFE: child.life}
         # A session of its own: Ctrl-C reaches the supervisor only, which then ends its children in order.
         child.process = subprocess.Popen(  # noqa: S603 - our own command line
             child.argv, env=environment, pass_fds=[self._lifeline], start_new_session=True
@@ -109,13 +133,13 @@ class Supervisor:
         log.info("the %s process runs, pid %d", child.name, child.process.pid)
 
     def _end_children(self) -> int:
-        running = [child.process for child in self._children if child.process is not None]
-        for process in running:
+        running = [(child, child.process) for child in self._children if child.process is not None]
+        for _, process in running:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + self._grace_s
         clean = True
-        for process in running:
+        for child, process in running:
             try:
                 code = process.wait(max(deadline - time.monotonic(), 0))
                 clean = clean and code in (0, -signal.SIGTERM)
@@ -125,6 +149,7 @@ class Supervisor:
                 )
                 process.kill()
                 process.wait()
+                self._bury(child)
                 clean = False
         return 0 if clean else 1
 
@@ -141,6 +166,16 @@ def until_supervisor_dies(then: Callable[[], None], environment: Mapping[str, st
         then()
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def owner(life: str, pid: int) -> str:
+    """How a process of this machine signs its leases."""
+    return f"{socket.gethostname()}:{pid}:{life}"
+
+
+def own_name(environment: Mapping[str, str]) -> str:
+    """How this process signs its leases: as the supervisor knows it, or as nobody else does."""
+    return owner(environment.get(LIFE) or secrets.token_hex(4), os.getpid())
 
 
 def this_program(*arguments: str) -> list[str]:

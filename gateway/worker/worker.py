@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
 import threading
 from collections.abc import Callable, Sequence
 
@@ -22,6 +20,7 @@ from gateway.worker.keeper import Keeper
 from gateway.worker.moments import Reached, nothing
 from gateway.worker.polls import Polls
 from gateway.worker.stage import Stage
+from gateway.worker.supervisor import own_name
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ class Worker:
     ) -> None:
         self._store = store
         self._drain_s = drain_s
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = own_name(os.environ)
         leases = [stage.lease_us for stage in stages]
         errands: list[tuple[str, Errand, int]] = []
         if deliveries is not None:

@@ -77,6 +77,20 @@ def test_a_lease_that_ran_out_and_nobody_took_still_counts(timed: Store, clock: 
         assert lease.complete(tx, D, [row], [{"status": "done"}]) == [row]
 
 
+def test_the_work_of_a_process_known_to_be_dead_is_due_at_once_as_suspect(timed: Store, clock: Clock) -> None:
+    with timed.begin() as tx:
+        documents(tx, 3)
+    (first, second) = claim(timed, "dead", limit=2)
+    (other,) = claim(timed, "alive")
+    with timed.begin() as tx:
+        assert lease.expire(tx, "dead") == 2
+    (again,) = claim(timed, "next")
+    assert (again.id, again.attempts, again.lease_fence) == (first.id, 2, 2), "a suspect comes alone"
+    assert {row.id for row in claim(timed, "next")} == {second.id}
+    with timed.begin() as tx:
+        assert [row.id for row in lease.complete(tx, D, [first, other], [{"status": "done"}] * 2)] == [other.id]
+
+
 def test_of_a_batch_only_rows_still_held_are_written(timed: Store, clock: Clock) -> None:
     with timed.begin() as tx:
         ids = documents(tx, 3)

@@ -17,22 +17,24 @@ from gateway.worker.supervisor import this_program
 
 pytestmark = pytest.mark.faults
 
-PARENT = """
+PARENT = r"""
 import logging, os, sys
 from gateway.worker.supervisor import Child, Supervisor
 logging.basicConfig(level="INFO", format="%(message)s")
 children = [Child(name, [sys.executable, "-c", sys.argv[2], name]) for name in sys.argv[1].split(",")]
-raise SystemExit(Supervisor(children, grace_s=2, environment=os.environ).run())
+died = lambda owner: os.write(1, f"died {owner}\n".encode())  # one write: others write to the same file
+raise SystemExit(Supervisor(children, grace_s=2, environment=os.environ, died=died).run())
 """
-OBEDIENT = """
+OBEDIENT = r"""
 import os, signal, sys, threading
-from gateway.worker.supervisor import until_supervisor_dies
+from gateway.worker.supervisor import own_name, until_supervisor_dies
 ended = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: ended.set())
 until_supervisor_dies(ended.set, os.environ)
-print("up", sys.argv[1], os.getpid(), flush=True)
+say = lambda *words: os.write(1, (" ".join(map(str, words)) + "\n").encode())
+say("up", sys.argv[1], os.getpid(), own_name(os.environ))
 while not ended.wait(0.05): pass
-print("drained", sys.argv[1], flush=True)
+say("drained", sys.argv[1])
 """
 DEAF = OBEDIENT.replace("lambda *_: ended.set()", "signal.SIG_IGN")
 SHORT_LIVED = "raise SystemExit(3)"
@@ -101,6 +103,18 @@ def test_a_child_that_is_killed_is_started_again_and_the_other_is_left_alone(
     home.until(lambda: len(home.pids()) == 3)
     assert psutil.pid_exists(other)
     assert any("SIGKILL" in line and "started again" in line for line in home.said)
+
+
+def test_the_work_of_a_dead_child_is_given_back_under_the_name_it_signed_with(
+    family: Callable[[str, str], Family],
+) -> None:
+    home = family("worker", OBEDIENT)
+    home.until(lambda: len(home.pids()) == 1)
+    (signed,) = [line.split()[3] for line in home.said if line.startswith("up ")]
+    os.kill(home.pids()[0], signal.SIGKILL)
+    home.until(lambda: f"died {signed}" in home.said)
+    home.until(lambda: len(home.pids()) == 2)
+    assert signed not in home.said[-1], "the next life has another name"
 
 
 def test_a_child_that_cannot_live_is_started_less_and_less_often(family: Callable[[str, str], Family]) -> None:

@@ -104,9 +104,7 @@ def enter(home: Path, tell: Tell) -> Cast:
         (home / "var" / "harbor-pine" / folder).mkdir(parents=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    settings = Settings(
-        home=home, partners=STARTER / "partners", maps=STARTER / "maps", http_bind=f"127.0.0.1:{port}", lease_seconds=5
-    )
+    settings = Settings(home=home, partners=STARTER / "partners", maps=STARTER / "maps", http_bind=f"127.0.0.1:{port}")
     settings.first_run()
     store = settings.open_store()
     store.migrate()
@@ -130,7 +128,6 @@ def enter(home: Path, tell: Tell) -> Cast:
             "GATEWAY_PARTNERS": str(settings.partners),
             "GATEWAY_MAPS": str(settings.maps),
             "GATEWAY_HTTP_BIND": settings.http_bind,
-            "GATEWAY_LEASE_SECONDS": str(settings.lease_seconds),
             "HARBOR_PINE_URL": f"{retailer.url}/edi",
             "HARBOR_PINE_TOKEN": "retailer-key",
             "HARBOR_PINE_TEST_URL": f"{retailer_test.url}/edi",
