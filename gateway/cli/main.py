@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "trace": "Everything about one order, document, delivery or control number",
     "resend": "The same bytes again; shows who sees what before it sends",
     "reprocess": "The same input through today's maps; shows what follows first",
+    "retention": "How long bodies are kept, what is over its time, legal holds",
     "migrate": "Bring the database to the shape this version needs",
     "backup": "Everything the gateway knows in one file, while it goes on working",
     "restore": "Fill an empty database from a backup",

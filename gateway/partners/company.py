@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from gateway.partners.values import TimeOfDay, TradingId, Written, Zone
+from gateway.partners.values import Keep, TimeOfDay, TradingId, Written, Zone
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # as date.weekday() counts
@@ -87,6 +87,10 @@ class Company(Written):
     calendar: Calendar = Field(default=Calendar(), description="Our working days.")
     address: Address | None = Field(default=None, description="Our address.")
     sites: dict[str, Site] = Field(default_factory=dict, description="Our warehouses and offices, by name.")
+    keep: Keep | None = Field(
+        default=None,
+        description="How long the bodies of messages are kept; without it for ever. Rows, hashes and events stay.",
+    )
     terms: dict[str, Any] | None = Field(
         default=None, exclude=True, description="House rules: terms of every agreement of ours (see Terms)."
     )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from gateway.partners.company import Address, Ids
-from gateway.partners.values import Written, Zone
+from gateway.partners.values import Keep, Written, Zone
 
 
 class Contact(Written):
@@ -32,6 +32,9 @@ class Partner(Written):
     zone: Zone | None = Field(default=None, description="Their time zone.")
     address: Address | None = Field(default=None, description="Their address.")
     contacts: tuple[Contact, ...] = Field(default=(), description="Whom to ask, the first one first.")
+    keep: Keep | None = Field(
+        default=None, description="How long the bodies of their messages are kept; without it as our company says."
+    )
     terms: dict[str, Any] | None = Field(
         default=None, exclude=True, description="Terms of all agreements with them (see Terms)."
     )

@@ -7,7 +7,15 @@ import zoneinfo
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gateway.partners.faults import nearest
@@ -72,6 +80,19 @@ Duration = Annotated[
     PlainSerializer(write_duration, return_type=str),
     Field(examples=["30m", "4h"]),
 ]
+SHORTEST_KEEP = timedelta(days=30)
+
+
+def _long_enough(value: timedelta) -> timedelta:
+    if value < SHORTEST_KEEP:
+        raise wrong(
+            f"`{write_duration(value)}` is too short to keep bodies: an open order still needs its own",
+            "keep them 30d or longer",
+        )
+    return value
+
+
+Keep = Annotated[Duration, AfterValidator(_long_enough), Field(examples=["400d"])]
 TimeOfDay = Annotated[
     time,
     BeforeValidator(_time_of_day, json_schema_input_type=str),

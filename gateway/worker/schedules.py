@@ -20,7 +20,7 @@ from gateway.channels.channel import Resolve
 from gateway.partners import secrets
 from gateway.partners.book import Book
 from gateway.partners.connection import Connection
-from gateway.pipeline import deliver, follow
+from gateway.pipeline import deliver, follow, keeping
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival, receive
 from gateway.store.retry import SECOND
@@ -35,6 +35,7 @@ IN_MEMORY = 8_000_000  # bytes of one file; a larger one waits on disk between t
 TOGETHER = 100  # files a commit
 PAGES = 50  # of one feed, before another schedule gets its turn
 LATE_EVERY = 5 * SECOND
+KEEPING_EVERY = 3600 * SECOND
 
 
 class NotNow(Exception):
@@ -72,6 +73,7 @@ class Schedules:
             if feed is not None:
                 every = int(feed.every.total_seconds() * SECOND)
                 yield Schedule(f"system {name}", system.lane, every, partial(follow_feed, house, name, system.lane))
+        yield Schedule("bodies over their time", "production", KEEPING_EVERY, partial(_purge, house))
         yield Schedule("answers that are late", "production", LATE_EVERY, partial(_ask_about_late, house))
 
     def _collector(self, said: Connection) -> Callable[[str | None], str | None]:
@@ -168,4 +170,9 @@ def follow_feed(house: House, name: str, lane: str, cursor: str | None) -> str |
 def _ask_about_late(house: House, cursor: str | None) -> str | None:
     with house.store.begin() as tx:
         deliver.overdue(tx)
+    return cursor
+
+
+def _purge(house: House, cursor: str | None) -> str | None:
+    keeping.purge(house)
     return cursor
