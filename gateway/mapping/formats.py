@@ -149,6 +149,14 @@ NAMED: dict[str, Format] = {
 MADE: dict[str, Callable[[str], Format]] = {"date": date_pattern}
 
 
+class NotInTable(ValueError):
+    """A code or word no row names; `value` is that code, whatever else stood beside it."""
+
+    def __init__(self, value: str, text: str) -> None:
+        super().__init__(text)
+        self.value = value
+
+
 def code_table(name: str, rows: Mapping[str, str]) -> Format:
     """Our word: CODE, or CODE OLD OLDER (the first is written, all are read); "*": keep passes others through."""
     keeps = rows.get("*") == "keep"
@@ -173,7 +181,7 @@ def code_table(name: str, rows: Mapping[str, str]) -> Format:
         if word is not None:
             return word
         if not keeps:
-            raise ValueError(f"is not in code table {name}")
+            raise NotInTable(text, f"is not in code table {name}")
         if text in table:
             raise ValueError(f"is not in code table {name}, and is our word for {table[text]}")
         return text
@@ -183,7 +191,7 @@ def code_table(name: str, rows: Mapping[str, str]) -> Format:
         if code is not None:
             return code
         if not keeps:
-            raise ValueError(f"is not in code table {name}")
+            raise NotInTable(word, f"is not in code table {name}")
         if word in codes:
             raise ValueError(f"is their code for {codes[word]} in code table {name}, not a word of ours")
         return word

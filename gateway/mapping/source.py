@@ -223,6 +223,42 @@ def expand(kids: Mapping[str, Raw], parts: Mapping[str, Raw], depth: int = 0) ->
     return out
 
 
+def with_rows(text: MapText, rows: Mapping[str, Raw], asked: Iterable[str] = ()) -> MapText:
+    """The map with a partner's own rows (`codes:`, `convert:`) laid over its tables, row by row.
+
+    A code the partner gives another meaning loses the map's. The tables in `asked` pass nothing on that they do not
+    name. Tables and conversions of units this map does not have are for other maps.
+    """
+    tables = dict(text.sections["codes"])
+    for name, table in (rows["codes"].kids or {} if "codes" in rows else {}).items():
+        if name in tables:
+            tables[name] = _table_over(tables[name], table)
+    for name in asked:
+        if name in tables:
+            below = tables[name]
+            kids = {word: row for word, row in (below.kids or {}).items() if word != "*"}
+            tables[name] = Raw(below.key, below.origin, None, kids)
+    convert = dict(text.sections["convert"])
+    units = tables.get("unit")
+    words = set(units.kids or {}) if units is not None else set()
+    for key, raw in (rows["convert"].kids or {} if "convert" in rows else {}).items():
+        if units is None or key.partition(" of ")[0] in words:
+            convert[key] = raw
+    return MapText(
+        text.name, text.words, {**text.sections, "codes": tables, "convert": convert}, text.files, text.own, text.start
+    )
+
+
+def _table_over(below: Raw, over: Raw) -> Raw:
+    claimed = {code for row in (over.kids or {}).values() for code in (row.value or "").split()}
+    kids: dict[str, Raw] = {}
+    for word, row in (below.kids or {}).items():
+        left = [code for code in (row.value or "").split() if word == "*" or code not in claimed]
+        if left and word not in (over.kids or {}):
+            kids[word] = Raw(word, row.origin, " ".join(left))
+    return Raw(below.key, below.origin, None, {**(over.kids or {}), **kids})
+
+
 def _part(name: str, origin: Origin, parts: Mapping[str, Raw], depth: int) -> dict[str, Raw]:
     if name not in parts or depth > 20:
         raise origin.fault(

@@ -18,13 +18,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.formats.x12.guide import release_of
-from gateway.mapping import Library
+from gateway.mapping import Library, Map
+from gateway.mapping.rows import Rows
 from gateway.partners.agreement import Agreement
 from gateway.partners.company import Company
 from gateway.partners.connection import Connection
 from gateway.partners.faults import Fault, ProfileFaults
 from gateway.partners.judging import faults_between, head
-from gateway.partners.loading import Loaded, load, standard_terms
+from gateway.partners.loading import Loaded, code_files, load, standard_terms
 from gateway.partners.partner import Partner
 from gateway.partners.reading import Node
 from gateway.partners.system import System
@@ -178,6 +179,24 @@ class Book:
             return agreement.document.set_id
         return self._kinds.get(agreement.map) if agreement.map else None
 
+    def chart(self, agreement: Agreement, answers: Sequence[tuple[str, str]] = ()) -> Map:
+        """The map of an agreement with the partner's own codes and units, and `answers` given for one document."""
+        assert agreement.map is not None
+        if not answers:
+            return self.library.map(agreement.map, self._rows(agreement.partner, agreement.codes.ask))
+        files = [*code_files(agreement.partner, self.files), *answers]
+        return self.library.map(agreement.map, Rows.of(files, agreement.codes.ask))
+
+    def _rows(self, partner: str, asked: tuple[str, ...]) -> Rows:
+        rows = self._rows_made.get((partner, asked))
+        if rows is None:
+            rows = self._rows_made[partner, asked] = Rows.of(code_files(partner, self.files), asked)
+        return rows
+
+    @cached_property
+    def _rows_made(self) -> dict[tuple[str, tuple[str, ...]], Rows]:
+        return {}
+
     def map_name(self, agreement: str) -> str | None:
         """The map of an agreement, if there are both."""
         found = self.agreements.get(agreement)
@@ -269,10 +288,10 @@ def _nearest_agreement(dropped: Sequence[Agreement], what: str, said: str) -> st
 
 
 def texts(folder: Path, maps: Path) -> dict[str, str]:
-    """Every YAML file of the two folders, named as a book names them."""
+    """Every YAML file of the two folders and every code table (CSV), named as a book names them."""
     found = {}
     for root, name in ((folder, "partners"), (maps, "maps")):
-        for path in sorted((*root.rglob("*.yaml"), *root.rglob("*.yml"))):
+        for path in sorted((*root.rglob("*.yaml"), *root.rglob("*.yml"), *root.glob("*/codes/*.csv"))):
             found[f"{name}/{path.relative_to(root).as_posix()}"] = path.read_text(encoding="utf-8")
     return found
 

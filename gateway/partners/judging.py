@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from gateway.canonical import DOCUMENTS
 from gateway.formats.x12.guide import packaged
 from gateway.mapping import Library, MapFaults
+from gateway.mapping.rows import Rows
 from gateway.mapping.source import assemble
 from gateway.partners.agreement import Agreement
 from gateway.partners.faults import Fault, nearest
-from gateway.partners.loading import Loaded
+from gateway.partners.loading import Loaded, code_files
 from gateway.partners.reading import Node
 from gateway.partners.values import DocumentName, TradingId
 
@@ -22,6 +23,7 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
         lines = said.lines["agreement", agreement.name]
         yield from _named_things(said, agreement, lines)
         yield from _document(agreement, lines, library)
+    yield from _codes(said, library)
     yield from _collisions(said)
     yield from _of_one_mind(said)
 
@@ -167,6 +169,50 @@ def head(name: str, files: Mapping[str, str]) -> tuple[str | None, str | None]:
     except MapFaults:
         return None, None
     return tuple(words[key].value if key in words else None for key in ("document", "canonical"))  # type: ignore[return-value]
+
+
+def _codes(said: Loaded, library: Library) -> Iterator[Fault]:
+    """A partner's own rows must fit the maps they are laid over, and each must be for one of them."""
+    for partner in said.partners:
+        files = code_files(partner, said.files)
+        asks = {(a.map, a.codes.ask) for a in said.agreements.values() if a.partner == partner and a.map}
+        if not files and not any(ask for _, ask in asks):
+            continue  # nothing of their own: the maps are compiled when a document comes
+        maps = sorted((name, ask) for name, ask in asks if name and f"{name}.yaml" in library.files)
+        try:
+            rows = Rows.of(files)
+        except MapFaults as found:
+            yield from (Fault(f.file, f.line, f.text, f.remedy) for f in found.faults)
+            continue
+        tables: set[str] = set()
+        units: set[str] = set()
+        for name, ask in maps:
+            try:
+                chart = library.map(name, Rows.of(files, ask))
+            except MapFaults as found:
+                ours = {file for file in said.files if file.startswith(f"partners/{partner}/")}
+                yield from (Fault(f.file, f.line, f.text, f.remedy) for f in found.faults if f.file in ours)
+                continue
+            tables |= set(chart.language.codes)
+            units |= set(chart.language.codes["unit"].table if "unit" in chart.language.codes else ())
+            for n, table in enumerate(ask):
+                if table not in chart.language.codes:
+                    agreement = next(a for a in said.agreements.values() if (a.partner, a.map) == (partner, name))
+                    place = said.lines["agreement", agreement.name].at(("codes", "ask", n))
+                    yield place.fault(f"map {name} has no code table `{table}`", nearest(table, chart.language.codes))
+        yield from _for_no_map(rows, tables, units) if maps else ()
+
+
+def _for_no_map(rows: Rows, tables: set[str], units: set[str]) -> Iterator[Fault]:
+    for name, raw in (rows.sections["codes"].kids or {} if "codes" in rows.sections else {}).items():
+        if name not in tables:
+            text = f"no map of theirs has a code table `{name}`"
+            yield Fault(raw.origin.file, raw.origin.line, text, nearest(name, tables))
+    for key, raw in (rows.sections["convert"].kids or {} if "convert" in rows.sections else {}).items():
+        unit = key.partition(" of ")[0]
+        if "unit" in tables and unit not in units:
+            text = f"convert: no unit of their maps is called `{unit}`"
+            yield Fault(raw.origin.file, raw.origin.line, text, nearest(unit, units))
 
 
 Way = tuple[str, str, str, str, DocumentName, str | None, TradingId | None]

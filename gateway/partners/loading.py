@@ -2,6 +2,8 @@
 
 partners/<company>/company.yaml         us
 partners/<partner>/partner.yaml         them, and what we agreed on
+partners/<partner>/codes.yaml           what their codes and units mean; codes/<table>.csv the same as a table
+partners/<partner>/answers.yaml         rows people answered at a work item; written by the gateway
 partners/<either>/connections.yaml      wires
 partners/<either>/systems/*.yaml        ERP, CRM, warehouse
 partners/industries/<industry>.yaml     terms many share
@@ -28,7 +30,8 @@ from gateway.partners.terms import RECEIVING, SENDING, Terms
 
 PRESET = "gateway/partners/presets/standard.yaml"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-FILES = ("company.yaml", "partner.yaml", "connections.yaml")
+FILES = ("company.yaml", "partner.yaml", "connections.yaml", "codes.yaml", "answers.yaml")
+CODES = ("codes.yaml", "answers.yaml")  # after codes/*.csv; an answer beats what was written before
 
 
 @cache
@@ -48,6 +51,7 @@ def standard_terms() -> Terms:
 class Loaded:
     """Everything the files say, and the lines each thing was made from."""
 
+    files: Mapping[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     companies: dict[str, Company] = field(default_factory=dict)
     partners: dict[str, Partner] = field(default_factory=dict)
@@ -60,11 +64,13 @@ class Loaded:
 
 def load(files: Mapping[str, str]) -> Loaded:
     """Everything in the files under `partners/`; faults are collected, not raised."""
-    said = Loaded()
+    said = Loaded(files)
     trees: dict[PurePosixPath, Node] = {}
     for name in sorted(files):
         path = PurePosixPath(name)
         if path.parts[0] != "partners" or not _is_ours(path, said.faults):
+            continue
+        if path.suffix == ".csv":
             continue
         try:
             trees[path] = read(name, files[name])
@@ -81,6 +87,8 @@ def load(files: Mapping[str, str]) -> Loaded:
             _partner(said, owner, tree)
         elif path.name == "connections.yaml":
             _connections(said, owner, tree)
+        elif path.name in CODES:
+            continue  # as it stands, by mapping/rows.py
         else:
             _system(said, owner, tree, str(path), files[str(path)])
     for partner in list(said.partners):
@@ -93,8 +101,9 @@ def _is_ours(path: PurePosixPath, faults: list[Fault]) -> bool:
         (len(path.parts) == 3 and (path.name in FILES or path.parts[1] == "industries"))
         or (len(path.parts) == 4 and path.parts[2] == "systems")
     ) and path.suffix == ".yaml"
+    known |= len(path.parts) == 4 and path.parts[2] == "codes" and path.suffix == ".csv"
     if not known:
-        remedy = nearest(path.name, FILES) + "; systems stand in systems/, industries in industries/"
+        remedy = nearest(path.name, FILES) + "; systems stand in systems/, industries in industries/, tables in codes/"
         faults.append(Fault(str(path), 1, "nothing reads this file", remedy))
     elif not NAME.fullmatch(path.parts[1]):
         faults.append(Fault(str(path), 1, f"`{path.parts[1]}` is no name", "use small letters, digits and dashes"))
@@ -266,3 +275,10 @@ def _below(said: Loaded, partner: str, lines: Node) -> Node:
 def identity(lines: Node) -> list[tuple[str, str, Place]]:
     """What an agreement is about, before its terms."""
     return [(key, text, place) for key, text, place in lines.leaves() if key in IDENTITY]
+
+
+def code_files(partner: str, files: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The files with a partner's own rows of code tables, later ones over earlier ones."""
+    folder = f"partners/{partner}/"
+    tables = sorted(name for name in files if name.startswith(f"{folder}codes/"))
+    return [(name, files[name]) for name in (*tables, *(folder + name for name in CODES)) if name in files]

@@ -34,6 +34,8 @@ partner` prints the JSON Schema of `partner.yaml` (also `company`, `connections`
 | `partners/<company>/company.yaml` | us, or a division of ours |
 | `partners/<partner>/partner.yaml` | them, and what we agreed on |
 | `partners/<either>/connections.yaml` | wires: one peer, one lane each |
+| `partners/<partner>/codes.yaml`, `codes/<table>.csv` | what their codes and units mean |
+| `partners/<partner>/answers.yaml` | the same, as people answered it at work items |
 | `partners/<either>/systems/*.yaml` | our ERP, CRM, warehouse (docs/connectors.md) |
 | `partners/industries/<industry>.yaml` | terms that many partners share |
 
@@ -48,6 +50,31 @@ it.
 """
 
 
+CODES = """
+## codes.yaml
+
+A partner's own rows, laid over the code tables of the maps its agreements name, row by row. A code the partner gives
+another meaning loses the map's. Every row works both ways: the first code of a word is written, all are read.
+
+```yaml
+codes:
+  unit: {case: CS CA, inner-pack: IP}    # our word: their codes
+convert:
+  inner-pack: 6 each                     # one of theirs is six of ours
+  pack of THROW-2: 12 each               # ... of this article; any identifier of the line names it
+```
+
+A long table is better kept as `codes/<table>.csv`: a heading `word,code`, then a row a word; further columns are for
+people. `gateway partner codes PARTNER` prints the rows in force; with `--import FILE --table TABLE` it checks a CSV file
+and puts it into its place.
+
+What nobody named: `codes: {ask: [unit]}` stops a document with an unknown code, `codes: {units: [each]}` one with a
+quantity nobody can count. Each is a work item; `gateway answer W-7 "6 each"` (or `POST /v1/exceptions/W-7/answer`)
+answers it for the document, the article or the partner. The answer is published as a row of `answers.yaml`, with who
+said it and when, and every document that waited for it runs again by itself.
+"""
+
+
 def page(wires: Wires) -> str:
     """docs/profiles.md. `wires`: kind of connection -> what it may say (gateway/channels/table.py)."""
     identity = [(name, field) for name, field in _fields(Agreement) if name in (*IDENTITY, "like")]
@@ -58,7 +85,8 @@ def page(wires: Wires) -> str:
         *("\n## Agreement\n", f"{Agreement.__doc__}\n", _table(identity)),
         *("\n## Terms\n", "The third column is what holds unless a layer says otherwise.\n"),
         *(*_tables(Terms, "", {}, _standard()), "\n### Deviations `tolerate.but` can name\n", _deviations()),
-        *("\n## connections.yaml\n", f"{Connection.__doc__}\n", _table(_fields(Connection))),
+        CODES,
+        *("## connections.yaml\n", f"{Connection.__doc__}\n", _table(_fields(Connection))),
     ]
     for kind, model in sorted(wires.items()):
         doc = (model.__doc__ or "").splitlines()[0]

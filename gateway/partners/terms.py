@@ -67,6 +67,21 @@ class Tolerate(Written):
         return but
 
 
+class Codes(Written):
+    """What their codes and units must mean to us before a document is used."""
+
+    ask: tuple[str, ...] = Field(
+        description="Code tables of the map that must name every code: an unknown one waits for a person's answer "
+        "instead of being passed on.",
+        examples=["[unit, id_scheme]"],
+    )
+    units: tuple[str, ...] = Field(
+        description="The units our systems count in: a quantity in another one, that no conversion covers, waits for "
+        "a person's answer. Empty: any.",
+        examples=["[each]"],
+    )
+
+
 class Separators(Written):
     """The characters of the X12 we write."""
 
@@ -146,6 +161,7 @@ class Terms(Written):
         examples=["[erp, crm]"],
     )
     deadlines: Deadlines = Field(description="What we owe them after what they sent, and how soon.")
+    codes: Codes = Field(description="What their codes and units must mean to us before a document is used.")
     tolerate: Tolerate = Field(description="How strictly a document is judged.")
     envelope: Envelope = Field(description="How documents are put together before they are sent.")
     confirm: Confirm | None = Field(description="What we expect back for what we send, or `none`.")

@@ -20,8 +20,8 @@ class CannotRunAgain(Exception):
     """It is under way, gone or finished for good; the message says which."""
 
 
-def reprocess_document(tx: Tx, document_id: int, *, by: str) -> None:
-    """The same document through today's maps; a held one is used from now on."""
+def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) -> None:
+    """The same document through today's maps, at once or after a while; a held one is used from now on."""
     row = tx.get(document, document_id)
     if row is None:
         raise CannotRunAgain(f"there is no document D-{document_id}")
@@ -35,7 +35,7 @@ def reprocess_document(tx: Tx, document_id: int, *, by: str) -> None:
     tx.execute(
         update(document)
         .where(document.c.id == document_id)
-        .values(status=now, stage=stage, due_at=tx.now, attempts=0, updated_at=tx.now)
+        .values(status=now, stage=stage, due_at=tx.now + after_us, attempts=0, updated_at=tx.now)
     )
     _settle(tx, "document", document_id, by)
     note(tx, by, "reprocess", f"D-{document_id}")

@@ -44,6 +44,12 @@ def publish(tx: Tx, book: Book, *, by: str, active_from: int | None = None) -> b
     return True
 
 
+def alone(tx: Tx) -> None:
+    """Until this transaction ends nobody else publishes: what is added to the active book is not lost to another."""
+    if not tx.is_sqlite:
+        tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended('publishing', 0))")
+
+
 def active_hash(view: View, at: int | None = None) -> str | None:
     """The hash of the book that is active now, or was at an instant; None before the first one."""
     wanted = (

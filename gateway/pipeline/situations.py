@@ -126,6 +126,27 @@ SITUATIONS: dict[str, Situation] = {
         "Our engineer",
         "Mend the map or the code table, publish it, and run the document again.",
     ),
+    "unknown-unit": Situation(
+        "source data",
+        '{subject} is ordered in "{value}", and nothing tells us how many {ours} one is.',
+        "We would pick the wrong amount.",
+        "You, or {partner}'s EDI desk",
+        "Answer how many {ours} 1 {value} is, or copy the message and ask them.",
+    ),
+    "unknown-code": Situation(
+        "source data",
+        '{partner} writes "{value}", and nothing tells us which {table} they mean.',
+        "The document was accepted and waits; nothing was passed on.",
+        "You, or {partner}'s EDI desk",
+        "Answer which of our words it is ({choices}), or copy the message and ask them.",
+    ),
+    "unknown-code-out": Situation(
+        "orchestration",
+        'Nothing tells us which code {partner} uses for the {table} "{value}".',
+        "The partner does not hear of it until it is sent.",
+        "You, or {partner}'s EDI desk",
+        "Answer which code of theirs it is, or ask them.",
+    ),
     "cannot-write": Situation(
         "orchestration",
         "We cannot write the {kind} for {partner}: {reason}.",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -28,8 +29,11 @@ from gateway.mapping import MapError
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.answering import Answers, given_for
 from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
+from gateway.pipeline.questions import Question, asked_by, uncounted
+from gateway.pipeline.questions import alerts as question_alerts
 from gateway.pipeline.route import Fact, Key, happen, order_key
 from gateway.pipeline.staging import separators_of
 from gateway.store import canonical_documents, payloads
@@ -85,6 +89,7 @@ class NotCarried:
     problem: str
     map_revision: str | None
     profile_revision: str
+    questions: tuple[Question, ...] = ()  # what a person must answer before it can be used
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +106,20 @@ def translate(house: House, rows: Sequence[Any]) -> list[Translated]:
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
     with house.store.read() as view:
         shapes = separators_of(view, {row.interchange_id for row in rows})
-    return [_translate(book, row, text, shapes[row.interchange_id]) for row, text in zip(rows, texts, strict=True)]
+        answers = given_for(view, [row.id for row in rows if row.map_revision is not None])  # it ran before
+    return [
+        _translate(book, row, text, shapes[row.interchange_id], answers.get(row.id, ()))
+        for row, text in zip(rows, texts, strict=True)
+    ]
 
 
-def _translate(book: Book, row: Any, data: bytes, separators: Separators) -> Translated:
+def _translate(book: Book, row: Any, data: bytes, separators: Separators, answers: Answers) -> Translated:
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
         return Translated(row, NotCarried("its agreement names no map", None, book.revision))
-    return Translated(row, carry(book, agreement, agreement.map, rows_of(data, separators), separators))
+    return Translated(
+        row, carry(book, agreement, agreement.map, rows_of(data, separators), separators, answers=answers)
+    )
 
 
 def carry(
@@ -118,9 +129,10 @@ def carry(
     segments: list[list[str]],
     separators: Separators,
     positions: Sequence[int] | None = None,
+    answers: Answers = (),
 ) -> Carried | NotCarried:
     """One set through a map. `positions` are its places in the guide of that map, where they are known already."""
-    chart = book.library.map(name)
+    chart = book.chart(agreement, answers)
     if chart.guide is None:
         return NotCarried(f"its map {name} reads no segments", chart.revision, book.revision)
     if positions is None:
@@ -130,7 +142,11 @@ def carry(
     try:
         made = chart.read(segments, positions, partner=agreement.partner, separators=inner)
     except MapError as error:
-        return NotCarried(str(error), chart.revision, book.revision)
+        return NotCarried(str(error), chart.revision, book.revision, tuple(asked_by(error, chart, "in")))
+    if agreement.codes.units:
+        trace = partial(chart.provenance, segments, positions, separators=inner)
+        if asked := uncounted(made, agreement.codes.units, chart, trace):
+            return NotCarried("a unit nobody can count", chart.revision, book.revision, tuple(asked))
     gist = Gist(made.kind, made.key(), keys_of(agreement.partner, made), _facts_of(made), chart.revision, book.revision)
     return Carried(gist, canonical_documents.form_of(made))
 
@@ -156,7 +172,9 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
         row, end = result.row, result.end
         values: dict[str, Any] = {"code_version": __version__, "updated_at": tx.now}
         if isinstance(end, NotCarried):
-            alerts.append(_alert("map-failed", row, {"map": book.map_name(row.agreement), "reason": end.problem}))
+            alerts += question_alerts(end.questions, row)
+            if not end.questions:
+                alerts.append(_alert("map-failed", row, {"map": book.map_name(row.agreement), "reason": end.problem}))
             values |= {"map_revision": end.map_revision, "profile_revision": end.profile_revision}
             finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
             continue

@@ -16,7 +16,10 @@ from gateway.mapping import MapError
 from gateway.partners.book import Book
 from gateway.pipeline import collecting
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.answering import Answers, given_for
 from gateway.pipeline.house import House
+from gateway.pipeline.questions import Question, asked_by
+from gateway.pipeline.questions import alerts as question_alerts
 from gateway.pipeline.wrap import separators_for
 from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Tx
@@ -33,6 +36,7 @@ class Written:
     map_revision: str | None
     problem: str | None = None
     where: str = ""
+    questions: tuple[Question, ...] = ()  # what a person must answer before it can be written
 
 
 def write(house: House, rows: Sequence[Any]) -> list[Written]:
@@ -41,18 +45,21 @@ def write(house: House, rows: Sequence[Any]) -> list[Written]:
     answered = {row.answers_document_id for row in rows if row.answers_document_id is not None}
     with house.store.read() as view:
         made = canonical_documents.load(view, {row.id for row in rows} | answered)
-    return [_write(book, row, made[row.id], made.get(row.answers_document_id)) for row in rows]
+        given = given_for(view, [row.id for row in rows if row.map_revision is not None])  # it ran before
+    return [
+        _write(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ())) for row in rows
+    ]
 
 
-def _write(book: Book, row: Any, made: Document, answers: Document | None) -> Written:
+def _write(book: Book, row: Any, made: Document, answers: Document | None, given: Answers) -> Written:
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
         return Written(row, [], None, "its agreement names no map")
-    chart = book.library.map(agreement.map)
+    chart = book.chart(agreement, given)
     try:
         segments = chart.write(made, partner=row.partner, answers=[answers] if answers else [])
     except MapError as error:
-        return Written(row, [], chart.revision, str(error))
+        return Written(row, [], chart.revision, str(error), questions=tuple(asked_by(error, chart, "out")))
     whole = [["ST", row.set_id, PLACEHOLDER], *segments, ["SE", str(len(segments) + 2), PLACEHOLDER]]
     guide = chart.guide
     if guide is None:
@@ -70,7 +77,8 @@ def _write(book: Book, row: Any, made: Document, answers: Document | None) -> Wr
 
 def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, dict[str, Any]]]:
     """Store the final text of each set; returns each row with the column values that move it on."""
-    book, finished, alerts = house.book(), [], []
+    book, finished = house.book(), []
+    alerts: list[Alert] = []
     due = collecting.due(tx, book, [result.row.agreement for result in results if result.problem is None])
     for result in results:
         row = result.row
@@ -81,12 +89,15 @@ def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, 
             "updated_at": tx.now,
         }
         if result.problem is not None:
+            finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
+            if result.questions:
+                alerts += question_alerts(result.questions, row)
+                continue
             data = {"kind": row.kind, "reason": result.problem}
             key = f"document:{row.id}:cannot-write"
             where = f"{row.set_id} {row.business_key} {result.where}".strip()
             subject = ("document", row.id)
             alerts.append(Alert("cannot-write", row.lane, key, data, where, subject, row.partner, row.correlation_id))
-            finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
             continue
         stored = payloads.store_segments(tx, result.segments, owner=row.partner, lane=row.lane)
         values |= {"payload_id": stored.id, "offset": 0, "size": stored.size, "segments": len(result.segments) + 2}

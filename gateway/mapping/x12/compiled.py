@@ -84,6 +84,7 @@ class Compiled:
 
     def _problem(self, n: int, row: int, value: Any, why: Any) -> Problem:
         line = self.language.table[n]
+        value = getattr(why, "value", value)  # of a pair: the code that no table names
         return Problem(
             line.place, row + 1, line.full, None if value is None else str(value), str(why), str(line.origin)
         )
