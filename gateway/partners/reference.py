@@ -65,8 +65,8 @@ convert:
 ```
 
 A long table is better kept as `codes/<table>.csv`: a heading `word,code`, then a row a word; further columns are for
-people. `gateway partner codes PARTNER` prints the rows in force; with `--import FILE --table TABLE` it checks a CSV file
-and puts it into its place.
+people. `gateway partner codes PARTNER` prints the rows in force; with `--import FILE --table TABLE` it checks a CSV
+file and puts it into its place.
 
 What nobody named: `codes: {ask: [unit]}` stops a document with an unknown code, `codes: {units: [each]}` one with a
 quantity nobody can count. Each is a work item; `gateway answer W-7 "6 each"` (or `POST /v1/exceptions/W-7/answer`)

@@ -46,9 +46,7 @@ def write(house: House, rows: Sequence[Any]) -> list[Written]:
     with house.store.read() as view:
         made = canonical_documents.load(view, {row.id for row in rows} | answered)
         given = given_for(view, [row.id for row in rows if row.map_revision is not None])  # it ran before
-    return [
-        _write(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ())) for row in rows
-    ]
+    return [_write(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ())) for row in rows]
 
 
 def _write(book: Book, row: Any, made: Document, answers: Document | None, given: Answers) -> Written:
