@@ -20,6 +20,7 @@ from as2_pair import Entropy, new_certificate
 from cryptography.hazmat.primitives import serialization
 from pipeline_road import ROOT, Road
 
+from gateway.api.door import Door
 from gateway.api.serving import application
 from gateway.as2.build import Document, Outgoing, build
 from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity
@@ -46,6 +47,7 @@ class As2Site:
     road: Road
     address: str
     their_side: Partnership
+    door: Door
     _count: int = field(default=0)
 
     def message(self, data: bytes, message_id: str = "", *, side: Partnership | None = None) -> Outgoing:
@@ -81,7 +83,13 @@ def certificates() -> tuple[OwnCertificate, OwnCertificate]:
 
 @contextmanager
 def as2_site(
-    store: Store, folder: Path, ours: OwnCertificate, theirs: OwnCertificate, **settings: object
+    store: Store,
+    folder: Path,
+    ours: OwnCertificate,
+    theirs: OwnCertificate,
+    *,
+    body_limit_mb: int = 1,
+    **settings: object,
 ) -> Iterator[As2Site]:
     """Serve a house whose connection `harbor-pine` is AS2."""
     book = _book(folder, ours, theirs, settings)
@@ -97,7 +105,7 @@ def as2_site(
         return {}
 
     house = House(store, lambda: book, systems, sender)
-    app = application(store, house, Settings(home=folder, body_limit_mb=1))
+    app = application(store, house, Settings(home=folder, body_limit_mb=body_limit_mb))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -106,7 +114,8 @@ def as2_site(
         time.sleep(0.01)
     their_side = Partnership(OurIdentity(THEIRS, (theirs,)), TheirIdentity(OURS, (ours,)), sends=Sends())
     try:
-        yield As2Site(Road(store, house, folder), f"http://127.0.0.1:{listening.getsockname()[1]}", their_side)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield As2Site(Road(store, house, folder), address, their_side, app.state.door)
     finally:
         server.should_exit = True
         thread.join()

@@ -51,6 +51,9 @@ def build(door: Door) -> FastAPI:
             "# HELP gateway_oldest_due_seconds How long the oldest due row has waited for a worker.",
             "# TYPE gateway_oldest_due_seconds gauge",
             f"gateway_oldest_due_seconds {oldest}",
+            "# HELP gateway_as2_not_kept_total AS2 arrivals of which nothing was stored, since this process began.",
+            "# TYPE gateway_as2_not_kept_total counter",
+            *(f'gateway_as2_not_kept_total{{why="{why}"}} {n}' for why, n in sorted(door.refusals.not_kept.items())),
         ]
         return "\n".join(lines) + "\n"
 

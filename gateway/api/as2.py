@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from gateway.api.door import Used
+from gateway.api.door import Door, Used
+from gateway.api.problems import Problem
 from gateway.pipeline import as2_receive
+from gateway.store.spool import IN_MEMORY, Spool
 
 router = APIRouter(tags=["as2"])
 
 PATIENCE = 4
 """How many times the largest body is read and dropped, so that a sender can end and sees our answer."""
+
+EVIDENCE = 64 * 1024
+"""What is kept of a message that is larger than we take: its layers begin here, and who they are for."""
+
+SILENCE_S, GRACE_S, SLOWEST = 30.0, 60.0, 32 * 1024
+"""A sender may be silent for so long, and after a minute must have sent so many bytes a second on the whole: a line of
+256 kbit/s. Slower ones hold a place that others need, and are told so with 408."""
 
 
 @router.post(
@@ -26,7 +38,9 @@ PATIENCE = 4
         200: {"description": "Stored for good; the receipt, if one was asked for, says whether it was accepted."},
         400: {"description": "Not an AS2 message, or refused and no receipt was asked for"},
         403: {"description": "No relation between these two AS2 names, and no receipt was asked for"},
+        408: {"description": "It came too slowly; nothing was kept"},
         413: {"description": "Larger than we take, and no receipt was asked for"},
+        429: {"description": "Too many refused messages; nothing was kept of this one, try again after Retry-After"},
     },
     openapi_extra={
         "requestBody": {
@@ -42,15 +56,37 @@ async def as2(request: Request, use: Used) -> Response:
         for name, value in request.headers.raw
     ]
     whose = await run_in_threadpool(as2_receive.relation, use.house, headers, use.largest_body)
+    name = whose.connection.name if whose.connection else as2_receive.NOBODY
+    if whose.connection is None and use.refusals.full(name):
+        return await _too_many(use, whose, name)
     try:
-        body = await _read(request, whose.largest)
+        async with AsyncExitStack() as room:
+            body, size = await _taken_in(request, whose.largest, use, room)
+            return await _stored(request, use, whose, name, headers, body, size)
     except ClientDisconnect:  # they went away in the middle of it: nobody was told anything, so they send it again
+        use.refusals.count("cut off")
         return Response(status_code=400)
-    remote = request.client.host if request.client else None
+    except TimeoutError:
+        use.refusals.count("too slow")
+        return Response("The message came too slowly; nothing was kept.", 408, {"Connection": "close"}, "text/plain")
+
+
+async def _stored(
+    request: Request,
+    use: Door,
+    whose: as2_receive.Relation,
+    name: str,
+    headers: list[tuple[str, str]],
+    body: Spool,
+    size: int,
+) -> Response:
     now = datetime.now(UTC)
+    remote = request.client.host if request.client else None
     opened = await run_in_threadpool(
-        as2_receive.open_message, whose, headers, body, remote=remote, now=now, entropy=os.urandom
+        as2_receive.open_message, whose, headers, body, size=size, remote=remote, now=now, entropy=os.urandom
     )
+    if opened.arrival.refused is not None and not use.refusals.keep(name, body.size):
+        return await _too_many(use, whose, name)
     receipt = await use.receive(opened.arrival)
     if receipt.repeated:
         first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, opened)
@@ -58,19 +94,61 @@ async def as2(request: Request, use: Used) -> Response:
             return _answer(*first)
         opened = as2_receive.other_content(whose, opened, now=now, entropy=os.urandom)
         await use.receive(opened.arrival)
-    return _answer(*opened.answer)
+    answer = _answer(*opened.answer)
+    if size > whose.largest:
+        answer.headers["Connection"] = "close"  # what is still to come is read by nobody
+    return answer
 
 
-async def _read(request: Request, largest: int) -> bytes:
-    """The body, or one byte more than the largest, which is how its judge knows."""
-    pieces, size = [], 0
-    async for piece in request.stream():
-        if size <= largest:
-            pieces.append(piece[: largest + 1 - size])
+async def _taken_in(request: Request, largest: int, use: Door, room: AsyncExitStack) -> tuple[Spool, int]:
+    """The body and its size; of one that is larger than we take, its beginning. Raises TimeoutError if it is slow."""
+    spool = Spool(use.spool)
+    announced = int(request.headers.get("content-length") or 0)
+    if announced > PATIENCE * largest:
+        return spool, announced
+    began, size, pieces = time.monotonic(), 0, request.stream()
+    while True:
+        async with asyncio.timeout(SILENCE_S):
+            piece = await anext(pieces, None)
+        if piece is None:
+            break
+        if size <= IN_MEMORY < size + len(piece) <= largest:
+            await _a_place(use, room)
         size += len(piece)
+        if size <= max(largest, EVIDENCE):
+            spool.write(piece)
+        elif spool.size > EVIDENCE:
+            spool = _beginning(spool, use)
         if size > PATIENCE * largest:
             break
-    return b"".join(pieces)
+        if time.monotonic() - began > GRACE_S + size / SLOWEST:
+            raise TimeoutError
+    return spool, size
+
+
+async def _a_place(use: Door, room: AsyncExitStack) -> None:
+    """One of the places for bodies too large for memory, until `room` is left."""
+    try:
+        await asyncio.wait_for(room.enter_async_context(use.large_ones), SILENCE_S)
+    except TimeoutError:
+        use.refusals.count("no room")
+        again = {"Retry-After": str(int(SILENCE_S)), "Connection": "close"}
+        detail = "Too many large messages are coming in; nothing was taken."
+        raise Problem(503, "busy", "Not now", detail, headers=again) from None
+
+
+def _beginning(spool: Spool, use: Door) -> Spool:
+    """What is kept of a message that is larger than we take."""
+    kept = Spool(use.spool)
+    kept.write(next(iter(spool))[:EVIDENCE])
+    return kept
+
+
+async def _too_many(use: Door, whose: as2_receive.Relation, name: str) -> Response:
+    if use.refusals.tell(name):
+        await run_in_threadpool(as2_receive.tell_of_flood, use.store, whose, use.refusals.messages)
+    again = {"Retry-After": str(use.refusals.seconds_left(name)), "Connection": "close"}
+    return Response("Too many messages were refused; nothing was kept of this one.", 429, again, "text/plain")
 
 
 def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Response:

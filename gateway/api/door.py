@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -15,11 +17,15 @@ from sqlalchemy import select
 from gateway.access.keys import ApiKey, hash_of
 from gateway.access.scopes import Scope
 from gateway.api.problems import Problem
+from gateway.api.refusals import Refusals
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival
 from gateway.store import idempotency
 from gateway.store.engine import Store, Tx
 from gateway.store.schema import api_key
+
+LARGE_AT_ONCE = 8
+"""Bodies too large for memory that one process takes at a time; more wait, and their senders with them."""
 
 Receive = Callable[[Arrival], Any]  # awaits the group commit and gives the Receipt
 
@@ -31,6 +37,9 @@ class Door:
     house: House
     receive: Callable[[Arrival], Any]  # coroutine: Receipt once the arrival is durable
     largest_body: int  # bytes
+    spool: Path | None = None  # where large bodies wait for their commit; without one, where the system says
+    refusals: Refusals = field(default_factory=Refusals)
+    large_ones: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))
 
     @property
     def store(self) -> Store:

@@ -34,7 +34,9 @@ def application(store: Store, house: House, chosen: Settings) -> FastAPI:
         except Closed:
             raise _later("The gateway is being restarted; nothing was taken.", 5) from None
 
-    app = build(Door(house, stored, chosen.body_limit_mb * MEGABYTE))
+    app = build(
+        Door(house, stored, chosen.body_limit_mb * MEGABYTE, spool=chosen.home if chosen.home.is_dir() else None)
+    )
     app.router.lifespan_context = _closing(committer.close)
     return app
 
@@ -46,7 +48,8 @@ def _store(tx: Tx, arrivals: Any) -> list[Receipt]:
 
 
 def _size(arrival: Arrival) -> int:
-    return len(arrival.content) if isinstance(arrival.content, bytes) else 1
+    """Bytes in memory; what waits in a spool is on disk."""
+    return 1 + sum(len(held) for held in (arrival.content, arrival.wire) if isinstance(held, bytes))
 
 
 def _later(detail: str, seconds: int) -> Problem:

@@ -90,9 +90,9 @@ class Head:
     def read(cls, headers: Headers | Iterable[tuple[str, str]]) -> Head:
         headers = headers if isinstance(headers, Headers) else Headers(headers)
         return cls(
-            as2_from=as2_name(headers.get("AS2-From")),
-            as2_to=as2_name(headers.get("AS2-To")),
-            message_id=message_id(headers.get("Message-ID")),
+            as2_from=as2_name(headers.only("AS2-From")),
+            as2_to=as2_name(headers.only("AS2-To")),
+            message_id=message_id(headers.only("Message-ID")),
             subject=printable(decoded_words(headers.get("Subject"))),
             content_type=ContentType.parse(headers.get("Content-Type")),
             mdn=MdnRequest.read(headers),

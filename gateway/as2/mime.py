@@ -47,6 +47,12 @@ class Headers:
     def get(self, name: str, default: str = "") -> str:
         return self._first.get(name.lower(), default)
 
+    def only(self, name: str, default: str = "") -> str:
+        """The value of a header that two readers must not read differently: another one beside it is a fault."""
+        if len({value for key, value in self.items if key.lower() == name.lower()}) > 1:
+            raise Malformed(f"{name} stands twice, with different values")
+        return self.get(name, default)
+
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._first
 

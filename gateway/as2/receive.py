@@ -78,11 +78,13 @@ def receive(
     entropy: Entropy,
     sink: Sink | None = None,
     duplicate: bool = False,
+    fault: AS2Error | None = None,
 ) -> Received:
     """Open a message under what was agreed with its sender, and write the receipt.
 
     `partnership` is None where the two AS2 names have none; `our` then signs the receipt if the name of the recipient
-    is ours. `duplicate` says that this Message-ID was processed before and its stored receipt is not at hand.
+    is ours. `duplicate` says that this Message-ID was processed before and its stored receipt is not at hand, `fault`
+    that the caller knows already why this message is not opened.
     What went to `sink` counts only if there is a `message`.
     """
     chunks = iter(body)
@@ -99,6 +101,8 @@ def receive(
             raise UnknownTradingRelationship(f"no relation between {head.as2_from!r} and {head.as2_to!r}")
         if (head.as2_from, head.as2_to) != (partnership.their.as2_name, partnership.our.as2_name):
             raise UnknownTradingRelationship(f"this relation is not the one of {head.as2_from!r} and {head.as2_to!r}")
+        if fault is not None:
+            raise fault
         if duplicate:
             raise DuplicateDocument("this Message-ID was processed before")
         message = read(headers, chunks, partnership, now, sink if sink is not None else Collected(), head)

@@ -8,15 +8,16 @@ not take its Message-ID: sent again, it is judged again, and nobody can spoil an
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.as2.disposition import AS2Error
+from gateway.as2.disposition import AS2Error, MessageTooLarge, UnexpectedProcessingError
 from gateway.as2.identity import OurIdentity, UnusableCertificate
 from gateway.as2.mdn import Mdn, make_mdn
-from gateway.as2.message import Collected, Head
+from gateway.as2.message import Head, Part, Write
 from gateway.as2.mime import printable
 from gateway.as2.partnership import Partnership
 from gateway.as2.receive import STRANGER, Received
@@ -25,12 +26,15 @@ from gateway.as2.recipients import Entropy
 from gateway.channels.as2 import As2Channel, join, split
 from gateway.partners.connection import Connection
 from gateway.partners.secrets import SecretMissing
-from gateway.pipeline.alert import Alert
+from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival, Receipt, Refused
 from gateway.store import payloads
 from gateway.store.engine import Store
 from gateway.store.schema import payload, transmission
+from gateway.store.spool import Spool
+
+log = logging.getLogger(__name__)
 
 NOBODY = "/as2"
 """What stands for the connection where no connection has the two names; no connection can be called so."""
@@ -104,24 +108,41 @@ def _limited(agreed: Partnership, largest: int) -> Partnership:
 def open_message(
     whose: Relation,
     headers: Sequence[tuple[str, str]],
-    body: bytes,
+    body: Spool,
     *,
+    size: int,
     remote: str | None,
     now: datetime,
     entropy: Entropy,
 ) -> Opened:
-    """Judge one message and write what is to be stored of it. CPU only; runs in a thread of the door."""
-    sink = Collected()
-    received = judge(
-        headers,
-        [body],
-        whose.partnership,
-        our=whose.our,
-        now=now,
-        mdn_id=_new_id(),
-        entropy=entropy,
-        sink=sink,
-    )
+    """Judge one message and write what is to be stored of it. CPU only; runs in a thread of the door.
+
+    `size` is how large the message really is: of one that is larger than we take, `body` has the beginning.
+    """
+    parts: list[tuple[Part, Spool]] = []
+
+    def sink(part: Part) -> Write:
+        parts.append((part, Spool(body.folder)))
+        return parts[-1][1].write
+
+    def judged(fault: AS2Error | None) -> Received:
+        return judge(
+            headers,
+            body if fault is None else (),
+            whose.partnership,
+            our=whose.our,
+            now=now,
+            mdn_id=_new_id(),
+            entropy=entropy,
+            sink=sink,
+            fault=fault,
+        )
+
+    try:
+        received = judged(_too_large(whose, size))
+    except Exception as defect:  # ours: the sender is told so in AS2's words, and a person is asked
+        log.exception("an AS2 message could not be judged")
+        received = judged(UnexpectedProcessingError(f"a defect of ours: {type(defect).__name__}"))
     connection = whose.connection
     common = Arrival(
         connection=connection.name if connection else NOBODY,
@@ -137,15 +158,21 @@ def open_message(
     )
     if received.message is None:
         return Opened(_refused(common, whose, received), received)
-    parts = [
-        replace(common, content=data, filename=part.filename or None, media_type=part.content_type)
-        for part, data in sink.parts
+    first, *more = [
+        replace(common, content=data.content(), filename=part.filename or None, media_type=part.content_type)
+        for part, data in parts
     ]
     beside = tuple(
         replace(one, transport_id=f"{one.transport_id} part {n}", wire=None, answer=None, answer_to=None)
-        for n, one in enumerate(parts[1:], 2)
+        for n, one in enumerate(more, 2)
     )
-    return Opened(replace(parts[0], beside=beside), received)
+    return Opened(replace(first, beside=beside), received)
+
+
+def _too_large(whose: Relation, size: int) -> MessageTooLarge | None:
+    if size <= whose.largest:
+        return None
+    return MessageTooLarge(f"the message has {size:,} bytes or more, and this connection takes {whose.largest:,}")
 
 
 def _new_id() -> str:
@@ -156,12 +183,26 @@ def _stored(mdn: Mdn | None) -> bytes | None:
     return None if mdn is None else b"".join(join(mdn.headers, [mdn.body]))
 
 
-def _wire(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Wire:
+    """A message as it came, too large for memory."""
+
+    head: bytes
+    body: Spool
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.head
+        yield from self.body
+
+
+def _wire(headers: Sequence[tuple[str, str]], body: Spool) -> bytes | _Wire:
     """As it came; of headers that are none, nothing could be written that could be read again."""
     try:
-        return b"".join(join(headers, [body]))
+        head = b"".join(join(headers, ()))
     except AS2Error:
-        return body
+        head = b""
+    content = body.content()
+    return head + content if isinstance(content, bytes) else _Wire(head, body)
 
 
 def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
@@ -190,6 +231,21 @@ def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
     return replace(common, transport_id=name, refused=Refused(data["reason"], alert))
 
 
+def tell_of_flood(store: Store, whose: Relation, an_hour: int) -> None:
+    """More is refused on one connection than is kept: one work item, for whatever follows in it."""
+    connection = whose.connection
+    alert = Alert(
+        "as2-flood",
+        connection.lane if connection else "production",
+        f"as2-flood:{connection.name if connection else NOBODY}",
+        {"an_hour": an_hour, "whose": f"of {connection.owner}" if connection else "of senders nobody knows"},
+        f"Connection {connection.name}" if connection else "/as2",
+        partner=connection.owner if connection else None,
+    )
+    with store.begin() as tx:
+        raise_alerts(tx, [alert])
+
+
 def first_answer(store: Store, receipt: Receipt, opened: Opened) -> tuple[int, list[tuple[str, str]], bytes] | None:
     """The stored answer to a repeated Message-ID; None if what came under it this time is something else."""
     with store.read() as view:
@@ -203,7 +259,7 @@ def first_answer(store: Store, receipt: Receipt, opened: Opened) -> tuple[int, l
 
 
 def _sha256(content: bytes | Iterable[bytes] | payloads.Stored) -> str:
-    if isinstance(content, payloads.Stored):
+    if isinstance(content, payloads.Stored | Spool):
         return content.sha256
     return hashlib.sha256(content if isinstance(content, bytes) else b"".join(content)).hexdigest()
 

@@ -36,11 +36,12 @@ class Arrival:
     connection: str
     lane: str
     transport_id: str  # Message-ID, file identity or idempotency key: the same when the same thing is sent again
-    content: bytes | Iterable[bytes] | payloads.Stored  # stored: by the transaction that receives it
+    # Pieces can be read again, if another arrival spoils the first commit; stored: by the transaction that receives it.
+    content: bytes | Iterable[bytes] | payloads.Stored
     filename: str | None = None
     media_type: str | None = None
     remote: str | None = None
-    wire: bytes | None = None  # the message around the content as it came, where that is evidence
+    wire: bytes | Iterable[bytes] | None = None  # the message around the content as it came, where that is evidence
     answer: bytes | None = None  # the receipt that the door gives for it; a repetition gets the same
     answer_to: str | None = None  # where that receipt is owed to, if it is not the answer of the door
     partner: str | None = None  # whose receipt it is then
@@ -115,7 +116,7 @@ def _row(tx: Tx, number: int, arrival: Arrival, stored: payloads.Stored | None) 
     }
 
 
-def _evidence(tx: Tx, arrival: Arrival, content: bytes | None) -> payloads.Stored | None:
+def _evidence(tx: Tx, arrival: Arrival, content: bytes | Iterable[bytes] | None) -> payloads.Stored | None:
     if content is None:
         return None
     return payloads.store(tx, content, owner=arrival.connection, lane=arrival.lane)

@@ -63,6 +63,14 @@ SITUATIONS: dict[str, Situation] = {
         "Our engineer, or they used the wrong name",
         "{remedy}",
     ),
+    "as2-flood": Situation(
+        "source data",
+        "We refuse more AS2 messages {whose} than we keep: {an_hour} in less than an hour.",
+        "What came beyond that was answered with 429 and not stored; an honest sender tries again later.",
+        "Our engineer",
+        "Look at the last refused messages. If it is a partner, mend what they are refused for; if it is nobody you "
+        "know, close your firewall to where they come from.",
+    ),
     "interchange-cut-off": Situation(
         "source data",
         "This file was cut off: it ends inside interchange {control_number}.",
