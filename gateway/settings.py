@@ -50,6 +50,18 @@ class Settings(BaseModel):
         default="",
         description="How others reach the web process, https://edi.example.com; empty means its own address.",
     )
+    sftp_bind: str = Field(
+        default="",
+        description="Address and port of the SFTP server, host:port; 0.0.0.0:2222 opens it. Empty: there is none.",
+    )
+    sftp_host_keys: str = Field(
+        default="",
+        description="The keys partners know our SFTP server by, as file:/path or env:NAME, comma separated. Empty "
+        "means two in GATEWAY_HOME, made at the first run.",
+    )
+    sftp_sessions: int = Field(
+        default=200, ge=1, le=10_000, description="Partners that one SFTP process serves at once."
+    )
     body_limit_mb: int = Field(
         default=100, ge=1, le=2000, description="Largest body in megabytes that a door accepts; larger ones get 413."
     )
@@ -78,9 +90,11 @@ class Settings(BaseModel):
         default="info", description="The least serious messages that are logged."
     )
 
-    @field_validator("http_bind")
+    @field_validator("http_bind", "sftp_bind")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
+        if not value:
+            return value  # of a server that is not wanted; an empty variable is read as no variable
         host, colon, port = value.rpartition(":")
         if not colon or not host or not port.isdigit() or int(port) > 65535:
             raise ValueError("write host:port, such as 127.0.0.1:8800")
@@ -124,6 +138,14 @@ class Settings(BaseModel):
     @property
     def http_port(self) -> int:
         return int(self.http_bind.rpartition(":")[2])
+
+    @property
+    def sftp_host(self) -> str:
+        return self.sftp_bind.rpartition(":")[0].strip("[]")
+
+    @property
+    def sftp_port(self) -> int:
+        return int(self.sftp_bind.rpartition(":")[2])
 
     def keys(self, environment: Mapping[str, str] | None = None) -> Keys:
         """The payload keys. Raises BadKey."""

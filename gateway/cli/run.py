@@ -1,4 +1,4 @@
-"""`gateway run`: the server. One web and one worker process under a supervisor, or one of them alone."""
+"""`gateway run`: the server. A web, a worker and an SFTP process under a supervisor, or one of them alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ class Part(StrEnum):
 
     WEB = "web"  # takes documents and answers questions
     WORKER = "worker"  # reads, translates, sends, asks
+    SFTP = "sftp"  # partners log in, leave files and fetch ours
 
 
 @app.command()
@@ -53,6 +55,8 @@ def run(
                 _web(chosen)
             case Part.WORKER:
                 _worker(chosen)
+            case Part.SFTP:
+                _sftp(chosen)
             case None:
                 raise typer.Exit(_everything(chosen))
     except BadKey as error:
@@ -61,7 +65,8 @@ def run(
 
 def _everything(chosen: Settings) -> int:
     prepare(chosen)
-    children = [Child(part, this_program("run", "--only", part)) for part in Part]
+    parts = [part for part in Part if part is not Part.SFTP or chosen.sftp_bind]
+    children = [Child(part, this_program("run", "--only", part)) for part in parts]
     log.info("the gateway answers on %s", chosen.public_url or f"http://{chosen.http_bind}")
 
     def died(owner: str) -> None:
@@ -143,4 +148,33 @@ def _worker(chosen: Settings) -> None:
             signal.signal(number, end)
         until_supervisor_dies(end, os.environ)
         working.run()
+        furniture.close()
+
+
+def _sftp(chosen: Settings) -> None:
+    from gateway.pipeline.house import Furniture
+    from gateway.sftpd import host_keys
+    from gateway.sftpd.keeping import Keeper
+    from gateway.sftpd.serving import server
+
+    if not chosen.sftp_bind:
+        raise Stop("GATEWAY_SFTP_BIND is not set: write the address and port of the SFTP server, 0.0.0.0:2222")
+    try:
+        keys = host_keys.load(chosen.sftp_host_keys) or host_keys.make(chosen.home)
+    except host_keys.BadHostKey as error:
+        raise Stop(str(error)) from None
+    with chosen.open_store() as store:
+        furniture = Furniture(store)
+        keeper = Keeper(furniture.house())
+        serving = server(furniture.house(), keeper, keys, chosen)
+        log.info("SFTP answers on %s with the host keys %s", chosen.sftp_bind, ", ".join(k.fingerprint for k in keys))
+
+        def end(*_: Any) -> None:
+            threading.Thread(target=serving.stop, args=(chosen.drain_seconds,), name="stop").start()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        until_supervisor_dies(end, os.environ)
+        serving.serve()
+        keeper.close()
         furniture.close()

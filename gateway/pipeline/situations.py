@@ -225,6 +225,20 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}'s EDI desk",
         "Ask them to look into their outbox; it stays there, and this settles itself when they have fetched it.",
     ),
+    "sftp-guessing": Situation(
+        "platform",
+        "Somebody at {address} fails again and again to log in as {user}, the SFTP login of {connection}.",
+        "They are not answered for a quarter of an hour. If it is the partner themselves, their files do not come.",
+        "Our engineer",
+        "Ask the partner whether {address} is theirs. If so, compare their key; if not, list theirs in `addresses:`.",
+    ),
+    "upload-abandoned": Situation(
+        "source data",
+        "{name} {how} in the inbox of {connection} after {size} bytes, and nobody went on with it.",
+        "Nothing of it was used, and it was deleted now; whatever they meant to send has not happened here.",
+        "Whoever sends on {connection}",
+        "Ask for the file again; if they upload under a name that they change at the end, the change is missing.",
+    ),
     "our-fault": Situation(
         "platform",
         "Stage {stage} failed on {subject}: a defect of ours.",

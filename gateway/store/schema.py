@@ -129,8 +129,9 @@ upload = Table(
     Column("name", Text, primary_key=True),
     Column("lane", Text, nullable=False),
     Column("status", Text, nullable=False),  # partial | held: whole, under a temporary name | received
-    Column("payload_id", Id, nullable=False),  # partial: only its chunks are there
+    Column("payload_id", Id),  # partial: only its chunks are there; received: the transmission has it
     Column("size", BigInteger, nullable=False),
+    Column("sha256", Text),  # of the plaintext, once it is whole
     Column("writer", Text),  # partial: the session that writes it; another one that continues it takes over
     Column("transmission_id", Id),
     Column("touched_at", Instant, nullable=False),

@@ -48,18 +48,28 @@ def unfinished(view: View, connection: str) -> tuple[int, int]:
     return count, int(size or 0)
 
 
-def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+Key = tuple[str, str]  # connection, name
+
+
+def standing(view: View, keys: Sequence[Key]) -> dict[Key, Record]:
+    """What stands under these names."""
+    rows = view.all(select(_t).where(tuple_(_t.c.connection, _t.c.name).in_(keys)))
+    return {(row.connection, row.name): row for row in rows}
+
+
+def put(tx: Tx, rows: Sequence[Mapping[str, Any]], before: Mapping[Key, Record]) -> None:
     """What stands under these names from now on; staged chunks and held bodies that stood there are discarded."""
-    if not rows:
-        return
-    keys = sorted({(row["connection"], row["name"]) for row in rows})
-    mine = {row["payload_id"] for row in rows}
-    before = tx.all(select(_t).where(tuple_(_t.c.connection, _t.c.name).in_(keys), _t.c.status != RECEIVED))
-    lost = [row.payload_id for row in before if row.payload_id not in mine]
+    kept = {row.get("payload_id") for row in rows}
+    lost = [row.payload_id for row in before.values() if row.status != RECEIVED and row.payload_id not in kept]
     if lost:
         payloads.discard(tx, lost)
-    blank = {"writer": None, "transmission_id": None, "touched_at": tx.now}
+    blank = {"payload_id": None, "sha256": None, "writer": None, "transmission_id": None, "touched_at": tx.now}
     tx.execute(_put, [{**blank, **row} for row in rows])
+
+
+def let_go(tx: Tx, connection: str, name: str) -> None:
+    """The name is free; what stood under it is used elsewhere."""
+    tx.execute(delete(_t).where(_t.c.connection == connection, _t.c.name == name))
 
 
 def grow(tx: Tx, connection: str, name: str, writer: str, size: int) -> None:
@@ -85,7 +95,7 @@ def remove(tx: Tx, connection: str, name: str) -> bool:
         return False
     if row.status != RECEIVED:
         payloads.discard(tx, [row.payload_id])
-    tx.execute(delete(_t).where(_t.c.connection == connection, _t.c.name == name))
+    let_go(tx, connection, name)
     return True
 
 

@@ -1,0 +1,80 @@
+"""Who may log in: the connections of kind `sftp-server` in the active book, by their user name."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import bcrypt
+
+from gateway.channels.channel import Resolve
+from gateway.channels.sftp_server import SftpServerSettings, key_blob
+from gateway.channels.table import settings_of
+from gateway.partners.book import Book
+from gateway.partners.secrets import SecretMissing
+
+log = logging.getLogger(__name__)
+
+KIND = "sftp-server"
+_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(10))  # asked for users we do not know, so that they take as long
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One connection that partners open."""
+
+    connection: str
+    lane: str
+    user: str
+    settings: SftpServerSettings
+    password_hash: bytes | None = field(repr=False)
+
+    def takes_key(self, blob: bytes, day: dt.date) -> bool:
+        return any(key.is_used_on(day) and key_blob(key.key) == blob for key in self.settings.keys)
+
+    def takes_address(self, address: str) -> bool:
+        networks = [ipaddress.ip_network(one) for one in self.settings.addresses]
+        return not networks or any(ipaddress.ip_address(address) in one for one in networks)
+
+
+def takes_password(login: Login | None, password: str) -> bool:
+    """Whether this is the login's password; takes as long where there is no such login."""
+    stored = login.password_hash if login is not None else None
+    given = password.encode()[:72]  # bcrypt looks at no more, and newer versions refuse more
+    try:
+        return bcrypt.checkpw(given, stored or _NOBODY) and stored is not None
+    except ValueError:
+        log.error("the password hash of %s is no bcrypt hash", login.connection if login else "nobody")
+        return False
+
+
+class Logins:
+    """The logins of a book. A connection whose secrets are not there has none, and the log says why."""
+
+    def __init__(self, book: Book, resolve: Resolve) -> None:
+        self.revision = book.revision
+        found: dict[str, Login] = {}
+        twice: set[str] = set()
+        for name, said in book.connections.items():
+            if said.kind != KIND:
+                continue
+            settings = settings_of(said.kind, said.settings)
+            assert isinstance(settings, SftpServerSettings)
+            try:
+                user = resolve(settings.user)
+                hashed = resolve(settings.password_hash).encode() if settings.password_hash else None
+            except SecretMissing as error:
+                log.error("nobody can log in as %s: %s", name, error)
+                continue
+            if user in found:
+                twice.add(user)
+            found[user] = Login(name, said.lane, user, settings, hashed)
+        for user in twice:
+            log.error("two connections have the SFTP user %s: nobody can log in as it", user)
+        self.by_user: Mapping[str, Login] = {user: one for user, one in found.items() if user not in twice}
+
+    def of(self, connection: str) -> Login | None:
+        return next((one for one in self.by_user.values() if one.connection == connection), None)

@@ -1,0 +1,262 @@
+"""The server: takes connections, gives each a transport and its session a thread, and ends what must end.
+
+A connection is a `Guest`: not known until it has logged in. One thread, the warden, looks at all of them every second:
+who has not logged in in time, who asks nothing any more, whose profile is gone. Everything a stranger can make us hold
+is bounded: guests who have not logged in, the size of a packet, the bytes that wait in a channel, the failures
+remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import paramiko
+
+from gateway.pipeline.alert import Alert
+from gateway.sftpd.door import Door
+from gateway.sftpd.keeping import Keeper, Noted
+from gateway.sftpd.limits import Bans, Pace, neighbourhood
+from gateway.sftpd.login import Login, Logins
+from gateway.sftpd.session import Session
+from gateway.sftpd.tending import tend
+from gateway.sftpd.transport import bound_channel, transport_over
+from gateway.sftpd.uploading import Memory
+from gateway.sftpd.wire import BadPacket
+
+log = logging.getLogger(__name__)
+
+LOGIN_S = 30.0  # to greet, exchange keys and log in
+STRANGERS = 64  # guests who have not logged in: a new one is turned away
+STRANGERS_OF_ONE = 16  # of them from one address
+TEND_EVERY_S = 60.0
+WRITE_S = 60.0  # a guest who reads none of our answers for so long is gone
+GONE = (EOFError, OSError, paramiko.SSHException)
+
+
+@dataclass(eq=False, slots=True)
+class Guest:
+    """One connection, from its first byte to its end."""
+
+    transport: paramiko.Transport
+    door: Door
+    address: str
+    came: float = field(default_factory=time.monotonic)
+    sessions: list[Session] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
+    why_ended: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether they logged in, here still or gone already."""
+        handler = self.transport.auth_handler
+        return self.door.login is not None and handler is not None and handler.is_authenticated()
+
+    def end(self, why: str) -> None:
+        self.why_ended = self.why_ended or why
+        self.transport.close()
+
+    @property
+    def last_request(self) -> float:
+        return max([self.came, *(session.counts.last_request for session in self.sessions)])
+
+
+class Server:
+    """Partners' SFTP logins over one house."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        logins: Callable[[], Logins],
+        host_keys: Sequence[paramiko.PKey],
+        address: tuple[str, int],
+        *,
+        most_guests: int,
+        login_s: float = LOGIN_S,
+    ) -> None:
+        self._keeper = keeper
+        self._logins = logins
+        self._host_keys = host_keys
+        self._most_guests = most_guests
+        self._login_s = login_s
+        self._bans = Bans()
+        self._memory = Memory()
+        self._paces: dict[str, tuple[int | None, Pace]] = {}
+        self._guests: set[Guest] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._listener = socket.create_server(address, family=family, backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+
+    def serve(self) -> None:
+        """Until `stop`."""
+        warden = threading.Thread(target=self._watch, name="warden", daemon=True)
+        warden.start()
+        while not self._stopping.is_set():
+            try:
+                connection, where = self._listener.accept()
+            except OSError:
+                break  # closed by `stop`, or out of descriptors: the warden frees some
+            try:
+                self._greet(connection, where[0])
+            except GONE:
+                connection.close()
+        warden.join()
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """Take nobody new, keep what is being uploaded, say goodbye."""
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            guests = list(self._guests)
+        for guest in guests:
+            guest.end("the gateway is stopped")
+        deadline = time.monotonic() + grace_s
+        for guest in guests:
+            for thread in guest.threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            self._leave(guest)
+
+    def _greet(self, connection: socket.socket, address: str) -> None:
+        who = neighbourhood(address)
+        with self._lock:
+            strangers = Counter(neighbourhood(one.address) for one in self._guests if not one.is_known)
+            is_full = len(self._guests) >= self._most_guests + STRANGERS or strangers.total() >= STRANGERS
+        if is_full or strangers[who] >= STRANGERS_OF_ONE or self._bans.is_closed(who):
+            connection.close()
+            return
+        transport = transport_over(connection, self._host_keys)
+        guest: Guest
+
+        def open_session(channel: paramiko.Channel, login: Login) -> bool:
+            return self._open(guest, channel, login)
+
+        door = Door(self._logins, address, self._bans, open_session)
+        guest = Guest(transport, door, address)
+        with self._lock:
+            self._guests.add(guest)
+        transport.start_server(event=threading.Event(), server=door)
+
+    def _open(self, guest: Guest, channel: paramiko.Channel, login: Login) -> bool:
+        with self._lock:
+            known = [one for one in self._guests if one.sessions]
+            theirs = sum(len(one.sessions) for one in known if one.door.login and one.door.login.user == login.user)
+            if theirs >= login.settings.max_sessions or len(known) >= self._most_guests:
+                log.warning("%s has %d sessions open; another one was turned away", login.connection, theirs)
+                return False
+            pace = self._pace(login)
+            remote = f"{login.user}@{guest.address}"
+            session = Session(channel, login, remote, self._keeper, self._memory, pace)
+            guest.sessions.append(session)
+        bound_channel(channel)
+        thread = threading.Thread(target=self._run, args=(guest, session, channel, login), name="sftp", daemon=True)
+        guest.threads.append(thread)
+        self._bans.succeeded(neighbourhood(guest.address))
+        thread.start()
+        return True
+
+    def _pace(self, login: Login) -> Pace:
+        wanted = login.settings.bytes_per_second
+        limit, pace = self._paces.get(login.connection, (None, Pace(None)))
+        if limit != wanted:
+            pace = Pace(wanted)
+            self._paces[login.connection] = (wanted, pace)
+        return pace
+
+    def _run(self, guest: Guest, session: Session, channel: paramiko.Channel, login: Login) -> None:
+        actor, began = f"sftp:{login.user}", time.monotonic()
+        self._keeper.submit(
+            Noted(actor, "sftp-login", login.connection, {"from": guest.address, "with": guest.door.how})
+        )
+        why = "they left"
+        try:
+            session.run()
+        except BadPacket as error:
+            why = f"what they sent is no SFTP: {error}"
+        except GONE as error:
+            why = f"the connection broke ({type(error).__name__})"
+        except Exception:
+            why = "a defect of ours"
+            log.exception("a session of %s ended", login.connection)
+        counts = session.counts
+        detail = {
+            "from": guest.address,
+            "seconds": round(time.monotonic() - began, 1),
+            "received": counts.received,
+            "bytes_in": counts.bytes_in,
+            "fetched": counts.fetched,
+            "bytes_out": counts.bytes_out,
+            "refused": counts.refused,
+            "ended": guest.why_ended or why,
+        }
+        self._keeper.submit(Noted(actor, "sftp-session", login.connection, detail))
+        log.info("%s: %s", login.connection, ", ".join(f"{name} {value}" for name, value in detail.items()))
+        with contextlib.suppress(*GONE):
+            channel.close()
+        with self._lock:
+            guest.sessions.remove(session)
+
+    def _watch(self) -> None:
+        tended = 0.0
+        while not self._stopping.wait(1.0):
+            with self._lock:
+                guests = list(self._guests)
+            logins = self._logins()
+            for guest in guests:
+                if not guest.transport.is_alive():
+                    self._leave(guest)
+                elif why := self._over(guest, logins):
+                    guest.end(why)
+            if time.monotonic() - tended > TEND_EVERY_S:
+                tended = time.monotonic()
+                try:
+                    tend(self._keeper.house.store, logins.by_user.values())
+                except Exception:
+                    log.warning("old uploads could not be looked at", exc_info=True)
+
+    def _over(self, guest: Guest, logins: Logins) -> str:
+        """Why a guest must go; empty while all is well."""
+        now = time.monotonic()
+        login = guest.door.login
+        if not guest.is_known or login is None:
+            return "they did not log in in time" if now - guest.came > self._login_s else ""
+        current = logins.by_user.get(login.user)
+        if current is None or current.connection != login.connection:
+            return "their login was taken away"
+        idle = login.settings.idle.total_seconds()
+        return f"they asked nothing for {idle:.0f} seconds" if now - guest.last_request > idle else ""
+
+    def _leave(self, guest: Guest) -> None:
+        with self._lock:
+            if guest not in self._guests:
+                return
+            self._guests.discard(guest)
+        # who only looks whether we are there (a load balancer) has not failed
+        failed = not guest.is_known and (guest.door.tried or guest.why_ended)
+        if failed and self._bans.failed(neighbourhood(guest.address)):
+            self._report(guest)
+
+    def _report(self, guest: Guest) -> None:
+        """The door is closed for an address: one line in the log, and a person if it tried a name that exists."""
+        login = self._logins().by_user.get(guest.door.tried)
+        log.warning("%s failed too often to log in (last as %r) and is not answered", guest.address, guest.door.tried)
+        alert = None
+        if login is not None:
+            alert = Alert(
+                "sftp-guessing",
+                login.lane,
+                f"sftp:{login.user}:guessing",
+                {"user": login.user, "connection": login.connection, "address": guest.address},
+                f"SFTP login {login.user}",
+            )
+        detail = {"user": guest.door.tried}
+        self._keeper.submit(Noted(f"sftp:{guest.address}", "sftp-closed", "address", detail, alert))

@@ -1,0 +1,352 @@
+"""One SFTP session: requests in, answers out, in the thread that has the channel.
+
+Everything that waits in the channel is worked before one answer goes out for all of it, so a client that has many
+requests under way costs one packet, not many. A close waits for its commit, and while it does, further files of the
+same client are taken: their commits are one. Any other request waits until the closes before it are answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+import paramiko
+
+from gateway.sftpd import wire
+from gateway.sftpd.downloading import Download
+from gateway.sftpd.folders import Folder, Folders, Inbox, Outbox, resolved
+from gateway.sftpd.keeping import Fetched, Keeper, Named, NotThere, QuotaFull, Removed
+from gateway.sftpd.limits import Pace
+from gateway.sftpd.login import Login
+from gateway.sftpd.uploading import Memory, Upload
+from gateway.sftpd.wire import Code, Entry, Fields, Kind, Refusal
+from gateway.store import uploads
+
+log = logging.getLogger(__name__)
+
+BLOCK = 1 << 18  # bytes taken from the channel at once
+ANSWERS = 1 << 18  # bytes of answers that are gathered before they go out
+CLOSING = 64  # closes that wait for their commit at once
+PAGE = 100  # names in one answer of a listing
+
+_SIDE_BY_SIDE = (Kind.OPEN, Kind.WRITE, Kind.READ, Kind.CLOSE)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a session did, for its line in the log."""
+
+    received: int = 0
+    bytes_in: int = 0
+    fetched: int = 0
+    bytes_out: int = 0
+    refused: int = 0
+    last_request: float = field(default_factory=time.monotonic)
+
+
+Open = TypeVar("Open", Upload, Download)
+Handle = Upload | Download | Iterator[Entry]
+
+
+class Session:
+    """One partner at work."""
+
+    def __init__(
+        self, channel: paramiko.Channel, login: Login, remote: str, keeper: Keeper, memory: Memory, pace: Pace
+    ) -> None:
+        self.counts = Counts()
+        self._pace = pace
+        self._channel = channel
+        self._login = login
+        self._remote = remote
+        self._keeper = keeper
+        self._memory = memory
+        self._folders = Folders(keeper.house.store, login)
+        self._handles: dict[bytes, Handle] = {}
+        self._number = 0
+        self._closing: list[tuple[int, Future[None], Callable[[], None]]] = []
+        self._greeted = False
+
+    def run(self) -> None:
+        """Until the partner has gone. Raises BadPacket for what is no SFTP; what was not closed is kept."""
+        packets = wire.Packets()
+        try:
+            while data := self._channel.recv(BLOCK):
+                packets.feed(data)
+                self._work(packets)
+                self._pace.wait(len(data))
+        finally:
+            self._end()
+
+    def _work(self, packets: wire.Packets) -> None:
+        answers: list[bytes] = []
+        size = 0
+        for kind, body in packets:
+            self.counts.last_request = time.monotonic()
+            if self._closing and (kind not in _SIDE_BY_SIDE or len(self._closing) >= CLOSING):
+                answers += self._closed()
+            answer = self._answer(kind, body)
+            if answer:
+                answers.append(answer)
+                size += len(answer)
+                if size > ANSWERS:
+                    self._send(answers)
+                    size = 0
+        answers += self._closed()
+        self._send(answers)
+
+    def _send(self, answers: list[bytes]) -> None:
+        if answers:
+            self._channel.sendall(b"".join(answers))
+            answers.clear()
+
+    def _closed(self) -> list[bytes]:
+        """The answers of all closes under way, each after its commit."""
+        answers = []
+        for number, future, then in self._closing:
+            try:
+                future.result()
+                then()
+                answers.append(wire.status(number, Code.OK))
+            except Exception as error:
+                answers.append(self._refused(number, error))
+        self._closing.clear()
+        return answers
+
+    def _answer(self, kind: int, body: bytes) -> bytes:
+        fields = Fields(body)
+        if kind == Kind.INIT:
+            self._greeted = True
+            return wire.version()
+        if not self._greeted:
+            raise wire.BadPacket("a request before the greeting")
+        number = fields.number()
+        try:
+            return self._do(kind, number, fields)
+        except wire.BadPacket:
+            raise
+        except Exception as error:
+            return self._refused(number, error)
+
+    def _refused(self, number: int, error: Exception) -> bytes:
+        self.counts.refused += 1
+        match error:
+            case Refusal():
+                return wire.status(number, error.code, str(error))
+            case QuotaFull() | uploads.Overtaken():
+                return wire.status(number, Code.FAILURE, str(error))
+            case NotThere():
+                return wire.status(number, Code.NO_SUCH_FILE, str(error))
+        log.error("a request of %s failed", self._login.connection, exc_info=error)
+        return wire.status(number, Code.FAILURE, "it could not be stored just now; send it again later")
+
+    def _do(self, kind: int, number: int, fields: Fields) -> bytes:
+        match kind:
+            case Kind.WRITE:
+                upload = self._handle(fields.string(), Upload)
+                offset, content = fields.long(), fields.string()
+                upload.write(offset, content)
+                self.counts.bytes_in += len(content)
+                return wire.status(number, Code.OK)
+            case Kind.READ:
+                return self._read(number, fields)
+            case Kind.OPEN:
+                return self._open(number, fields)
+            case Kind.CLOSE:
+                return self._close(number, fields.string())
+            case Kind.STAT | Kind.LSTAT:
+                return wire.attributes(number, self._folders.stat(fields.path()))
+            case Kind.FSTAT:
+                return wire.attributes(number, self._fstat(fields.string()))
+            case Kind.SETSTAT | Kind.FSETSTAT:
+                return self._setstat(kind, number, fields)
+            case Kind.OPENDIR:
+                return wire.handle(number, self._new(self._folders.listing(self._existing(fields.path()))))
+            case Kind.READDIR:
+                return self._readdir(number, fields.string())
+            case Kind.REALPATH:
+                return wire.names(number, [Entry(resolved(fields.path()), 0, 0)])
+            case Kind.REMOVE:
+                return self._remove(number, fields.path())
+            case Kind.RENAME:
+                return self._rename(number, fields.path(), fields.path())
+            case Kind.EXTENDED:
+                return self._extended(number, fields)
+            case Kind.MKDIR | Kind.RMDIR | Kind.SYMLINK | Kind.READLINK:
+                raise Refusal(Code.PERMISSION_DENIED, "folders are fixed here, and there are no links")
+        raise Refusal(Code.UNSUPPORTED, "this is not done here")
+
+    def _existing(self, path: str) -> str:
+        if not isinstance(self._folders.place(path), Folder):
+            raise Refusal(Code.NO_SUCH_FILE, "no such folder")
+        return path
+
+    def _handle(self, name: bytes, kind: type[Open]) -> Open:
+        found = self._handles.get(name)
+        if not isinstance(found, kind):
+            raise Refusal(Code.FAILURE, "no such handle")
+        return found
+
+    def _new(self, handle: Handle) -> bytes:
+        self._number += 1
+        name = struct.pack(">I", self._number)
+        self._handles[name] = handle
+        return name
+
+    def _open(self, number: int, fields: Fields) -> bytes:
+        path, flags = fields.path(), fields.number()
+        if len(self._handles) >= self._login.settings.max_handles:
+            raise Refusal(Code.FAILURE, f"more than {self._login.settings.max_handles} files are open")
+        place = self._folders.place(path)
+        match place:
+            case Folder():
+                raise Refusal(Code.FAILURE, "this is a folder")
+            case Inbox(name) if flags & wire.WRITE:
+                return wire.handle(number, self._new(self._upload(name, flags)))
+            case Outbox() if flags & wire.WRITE:
+                raise Refusal(Code.PERMISSION_DENIED, "this folder is for fetching only")
+            case Inbox(name):
+                return wire.handle(number, self._new(self._again(name)))
+            case Outbox(name):
+                owed = self._folders.owed(name)
+                download = Download(self._keeper.house.store, owed.payload_id, owed.size, owed)
+                return wire.handle(number, self._new(download))
+
+    def _upload(self, name: str, flags: int) -> Upload:
+        self._folders.new_name(name)
+        if flags & wire.CREATE and flags & wire.TRUNCATE and not flags & wire.EXCLUSIVE:
+            return Upload(self._keeper, self._login, name, self._memory)
+        try:
+            row = self._folders.upload(name)
+        except Refusal:
+            row = None
+        if row is None and not flags & wire.CREATE:
+            raise Refusal(Code.NO_SUCH_FILE, "no such file")
+        if row is not None and flags & wire.CREATE and flags & wire.EXCLUSIVE:
+            raise Refusal(Code.FAILURE, "there is a file of this name")
+        if row is None or flags & wire.TRUNCATE:
+            return Upload(self._keeper, self._login, name, self._memory)
+        if row.status != uploads.PARTIAL:
+            raise Refusal(Code.PERMISSION_DENIED, "this file is complete; send it anew, or under another name")
+        upload = Upload(self._keeper, self._login, name, self._memory, row)
+        with self._keeper.house.store.begin() as tx:
+            uploads.take_over(tx, self._login.connection, name, row.payload_id, upload.writer)
+        return upload
+
+    def _again(self, name: str) -> Download:
+        """What they gave us themselves, while it is in view."""
+        payload_id, size = self._folders.given(name)
+        return Download(self._keeper.house.store, payload_id, size, None)
+
+    def _close(self, number: int, name: bytes) -> bytes:
+        handle = self._handles.pop(name, None)
+        match handle:
+            case None:
+                raise Refusal(Code.FAILURE, "no such handle")
+            case Upload():
+                is_temporary = self._folders.is_temporary(handle.name)
+                future = handle.finish(self._remote, is_temporary=is_temporary)
+                self._closing.append((number, future, self._count_received))
+                return b""
+            case Download() if handle.owed is not None and handle.is_whole:
+                owed = handle.owed
+                self.counts.fetched += 1
+                if self._login.settings.fetched == "read" and owed.name not in self._folders.taken:
+                    self._folders.taken[owed.name] = owed
+                    future = self._keeper.submit(Fetched(owed.delivery_id, f"read by {self._remote}"))
+                    self._closing.append((number, future, lambda: None))
+                    return b""
+        return wire.status(number, Code.OK)
+
+    def _count_received(self) -> None:
+        self.counts.received += 1
+
+    def _read(self, number: int, fields: Fields) -> bytes:
+        download = self._handle(fields.string(), Download)
+        offset, size = fields.long(), fields.number()
+        content = download.read(offset, min(size, wire.LONGEST_DATA))
+        if not content:
+            return wire.status(number, Code.EOF)
+        self.counts.bytes_out += len(content)
+        self._pace.owe(len(content))
+        return wire.data(number, content)
+
+    def _fstat(self, name: bytes) -> Entry:
+        match self._handles.get(name):
+            case Upload() as upload:
+                return Entry(upload.name, upload.size, int(time.time()), is_writable=True)
+            case Download() as download:
+                return Entry("", download.size, int(time.time()))
+        raise Refusal(Code.FAILURE, "no such handle")
+
+    def _setstat(self, kind: int, number: int, fields: Fields) -> bytes:
+        """Times and rights mean nothing here; clients set them all the same. A size cannot be changed."""
+        there = self._fstat(fields.string()) if kind == Kind.FSETSTAT else self._folders.stat(fields.path())
+        size = fields.size_attribute()
+        if size is not None and size != there.size:
+            raise Refusal(Code.UNSUPPORTED, "the size of a file cannot be set")
+        return wire.status(number, Code.OK)
+
+    def _readdir(self, number: int, name: bytes) -> bytes:
+        listing = self._handles.get(name)
+        if listing is None or isinstance(listing, Upload | Download):
+            raise Refusal(Code.FAILURE, "no such handle")
+        page = list(islice(listing, PAGE))
+        return wire.names(number, page) if page else wire.status(number, Code.EOF)
+
+    def _remove(self, number: int, path: str) -> bytes:
+        match self._folders.place(path):
+            case Folder():
+                raise Refusal(Code.PERMISSION_DENIED, "folders are fixed here")
+            case Inbox(name):
+                self._folders.upload(name)
+                self._keeper.keep(Removed(self._login, name))
+            case Outbox(name):
+                owed = self._folders.owed(name)
+                self._keeper.keep(Fetched(owed.delivery_id, f"removed by {self._remote}"))
+                self._folders.taken.pop(name, None)
+                self._folders.removed.add(owed.delivery_id)
+        return wire.status(number, Code.OK)
+
+    def _rename(self, number: int, old: str, new: str) -> bytes:
+        match self._folders.place(old), self._folders.place(new):
+            case Inbox(name), Inbox(final):
+                self._folders.new_name(final)
+                row = self._folders.upload(name)
+                if row.status == uploads.RECEIVED:
+                    raise Refusal(Code.PERMISSION_DENIED, "this file was received already and keeps its name")
+                is_temporary = self._folders.is_temporary(final)
+                self._keeper.keep(Named(self._login, name, final, self._remote, is_temporary))
+                if not is_temporary:
+                    self.counts.received += 1
+                return wire.status(number, Code.OK)
+        raise Refusal(Code.PERMISSION_DENIED, "files are renamed within the inbox only")
+
+    def _extended(self, number: int, fields: Fields) -> bytes:
+        match fields.string():
+            case b"posix-rename@openssh.com":
+                return self._rename(number, fields.path(), fields.path())
+            case b"limits@openssh.com":
+                return wire.limits(number, self._login.settings.max_handles)
+            case b"fsync@openssh.com":
+                upload = self._handle(fields.string(), Upload)
+                upload.flush()
+                return wire.status(number, Code.OK)
+        raise Refusal(Code.UNSUPPORTED, "this is not done here")
+
+    def _end(self) -> None:
+        for handle in self._handles.values():
+            if isinstance(handle, Upload):
+                try:
+                    handle.suspend()
+                except Exception as error:
+                    log.warning("an upload of %s is not kept: %s", self._login.connection, error)
+        self._handles.clear()
+        for _, future, _ in self._closing:
+            future.exception()
