@@ -127,6 +127,17 @@ def given(state: OrderState, commands: Iterable[Command]) -> OrderState:
     return state.model_copy(update={"given": tuple(sorted({*state.given, *(c.name for c in commands)}))})
 
 
+def awaited(state: OrderState, answers: frozenset[str]) -> frozenset[str]:
+    """The answers the partner waits for: `order-response`, `shipment:<number>`, `invoice`."""
+    if state.order is None or state.rejected is not None:
+        return frozenset()
+    waits = set() if state.accepted else {"order-response"}
+    waits |= {f"shipment:{number}" for number in state.shipments if f"ship-notice:{number}" not in state.given}
+    if state.shipments and not state.invoices:
+        waits.add("invoice")
+    return frozenset(name for name in waits if name.partition(":")[0] in answers)
+
+
 def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
     if state.order is None:
         return

@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,7 @@ from gateway.partners.loading import Loaded, code_files, load, standard_terms
 from gateway.partners.partner import Partner
 from gateway.partners.reading import Node
 from gateway.partners.system import System
-from gateway.partners.terms import Duplicates
+from gateway.partners.terms import DEADLINES, Duplicates
 from gateway.partners.values import TradingId
 
 Pair = tuple[str, str]  # qualifier and id as they stood in an envelope
@@ -225,6 +226,13 @@ class Book:
         """What to do with an interchange of theirs that came before; judging.py keeps agreements of one mind."""
         agreement = self.acknowledging(partner, lane)
         return agreement.duplicates if agreement else standard_terms().duplicates
+
+    def within(self, partner: str | None, lane: str, kind: str) -> timedelta | None:
+        """How soon this partner must have our answer of a canonical kind; the shortest time of all agreements holds."""
+        times = [
+            getattr(a.deadlines, DEADLINES[kind]) for a in self._by_partner.get(partner or "", ()) if a.lane == lane
+        ]
+        return min((time for time in times if time is not None), default=None)
 
     # -- indexes, made on first use --------------------------------------
     @cached_property

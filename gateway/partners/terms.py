@@ -151,6 +151,10 @@ class Deadlines(Written):
     invoice: Duration | None = Field(description="The invoice, counted from the shipment.")
 
 
+DEADLINES = {"order-response": "order_response", "shipment": "ship_notice", "invoice": "invoice"}
+"""Canonical kind -> the field of Deadlines that says how soon it is owed."""
+
+
 class Terms(Written):
     """Everything two parties agree on about one document."""
 

@@ -23,6 +23,7 @@ from gateway.flows.commands import Ask, Call, Command, Compose
 from gateway.lifecycle import DeliveryStatus, DocumentStatus
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
+from gateway.pipeline import deadlines
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.store import canonical_documents, events
@@ -152,6 +153,7 @@ def _advance(
         )
     }
     created, changed, given = [], [], []
+    owing: list[deadlines.Owing] = []
     for key, facts in touched.items():
         row = rows.get(key)
         was = order.OrderState.model_validate_json(row.state) if row else order.OrderState()
@@ -163,6 +165,9 @@ def _advance(
         commands = order.decide(state, policy)
         state = order.given(state, commands)
         given.append((key, partner, state, commands, facts[-1]))
+        if partner is not None:
+            before, now = order.awaited(was, policy.answers), order.awaited(state, policy.answers)
+            owing.append(deadlines.Owing(*key, partner, before, now))
         values = {"partner": partner, "state": state.model_dump_json(exclude_defaults=True), "updated_at": tx.now}
         if row is None:
             created.append({"kind": key[0], "key": key[1], "lane": key[2], "version": 1, **values})
@@ -178,6 +183,7 @@ def _advance(
         )
         if done.rowcount != 1:
             raise FlowMoved(f"{kind} {name}")
+    deadlines.keep(tx, book, owing)
     _give(tx, house, book, given)
 
 

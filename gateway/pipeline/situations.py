@@ -176,6 +176,13 @@ SITUATIONS: dict[str, Situation] = {
         "Your warehouse desk",
         "Stop the shipment, or accept the order after all.",
     ),
+    "answer-due": Situation(
+        "orchestration",
+        "We still owe {partner} {what}.",
+        "{waits} {partner} has a time agreed for it, and it is nearly over.",
+        "Your order desk",
+        "See what it waits for (`gateway trace {business_key}`); this settles itself once the answer is made.",
+    ),
     "answer-overdue": Situation(
         "partner delay",
         "{partner} has not confirmed our {kind} {business_key}.",

@@ -47,6 +47,12 @@ def settle(tx: Tx, item_ids: Sequence[int], by: str) -> list[int]:
     return sorted(tx.execute(settled).scalars())
 
 
+def settle_keys(tx: Tx, keys: Sequence[tuple[str, str]], by: str) -> list[int]:
+    """Close the open items that have these (lane, dedupe key); returns them."""
+    found = [row.id for row in _open(tx, [key for _, key in keys]) if (row.lane, row.dedupe_key) in set(keys)]
+    return settle(tx, found, by) if found else []
+
+
 def open_about(view: View, subject: str, subject_id: int) -> Sequence[Record]:
     """The open items about one row."""
     query = select(_t).where(_t.c.subject == subject, _t.c.subject_id == subject_id, _t.c.settled_at.is_(None))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from gateway.lifecycle import DocumentStatus
-from gateway.pipeline import confirm, deliver, fetch, release, translate, unwrap, wrap, write
+from gateway.pipeline import confirm, deadlines, deliver, fetch, release, translate, unwrap, wrap, write
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.store import schema
@@ -66,12 +66,23 @@ def stages(house: House) -> list[Stage]:
             partial(_give_up, "wrap"),
             batch=1000,  # a collection is claimed whole: Envelope.max_documents goes no further
         ),
+        Stage(
+            deadlines.STAGE,
+            schema.timer,
+            list,
+            lambda tx, rows: deadlines.remind(tx, house, rows),
+            partial(_give_up, deadlines.STAGE),
+        ),
         Stage(deliver.FETCH, schema.delivery, list, fetch.remind, partial(_give_up, deliver.FETCH)),
     ]
 
 
-LETTERS = {"transmission": "T", "document": "D", "delivery": "L"}
-TABLES = {"unwrap": "transmission", deliver.FETCH: "delivery"}  # stage -> whose rows; all others are documents'
+LETTERS = {"transmission": "T", "document": "D", "delivery": "L", "timer": "timer"}
+TABLES = {
+    "unwrap": "transmission",
+    deliver.FETCH: "delivery",
+    deadlines.STAGE: "timer",
+}  # stage -> whose rows; all others are documents'
 
 
 def _give_up(stage: str, tx: Tx, row: Record, error: str) -> Mapping[str, Any]:

@@ -111,6 +111,15 @@ def test_a_partner_who_takes_no_answer_gets_none() -> None:
     assert all(isinstance(c, Call) and c.operation == "submit_order" for c in commands)
 
 
+def test_what_the_partner_waits_for_does_not_depend_on_the_order_of_the_facts() -> None:
+    facts = [RECEIVED, SHIPPED_PART, ("invoice.issued", {"number": "I1"})]
+    for told in permutations(facts):
+        state, _ = run(list(told))
+        assert order.awaited(state, POLICY.answers) == {"order-response", "shipment:SH1"}
+        assert order.awaited(state, frozenset({"invoice"})) == frozenset()
+    assert order.awaited(run([*facts, ACCEPTED])[0], POLICY.answers) == frozenset()
+
+
 @pytest.mark.parametrize("event", ["inventory.adjusted", "document.confirmed"])
 def test_events_of_other_flows_change_nothing(event: str) -> None:
     assert order.evolve(OrderState(), event, {}) == OrderState()
