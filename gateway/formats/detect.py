@@ -57,14 +57,14 @@ class Detected:
 
 
 # ISA, a separator, then ISA01 (two characters, or not padded at all) and the separator again.
-_ISA = re.compile(r"ISA([^A-Za-z0-9\s]|[\t])[\w ]{0,10}?\1", re.IGNORECASE)
+_ISA = re.compile(r"ISA([^A-Za-z0-9 \r\n])[\w ]{0,10}?\1", re.IGNORECASE)
 # A fragment without its envelope, or one that lost its ISA: any of these at the very start is still X12.
 _X12_FRAGMENT = re.compile(r"\s*(?:ST([^\w\s])\d{3}\1|GS([^\w\s])[A-Z]{2}\2|IEA([^\w\s])\d+\3|TA1([^\w\s])\d+\4)")
 # A broken ISA, even one whose first separator is a blank: nothing else starts like it.
 _BARE_ISA = re.compile(r"\s*ISA(?:[^A-Za-z0-9\s]|\s*\d\d[^A-Za-z0-9])")
 # UNA and its six characters, then UNB, a group or a message; or UNB, a separator and the syntax identifier (UNOA).
 _UNA = re.compile(r"UNA[^\r\n]{5}[^A-Za-z0-9]\s*UN[BGH]")
-_UNB = re.compile(r"UNB([^A-Za-z0-9\s])(?:[A-Z]{4}[^A-Za-z0-9\s]|\1)")
+_UNB = re.compile(r"UNB([^A-Za-z0-9 \t\r\n])(?:[A-Z]{4}[^A-Za-z0-9 \t\r\n]|\1)")
 _EDIFACT_FRAGMENT = re.compile(r"\s*UNH([^A-Za-z0-9\s])[^\s]{1,14}?\1[A-Z]{6}[^A-Za-z0-9\s]")
 _ROOT = re.compile(r"<(?![?!])\s*(?:[\w.-]+:)?([\w.-]+)")
 _XML_OPENING = re.compile(r"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_])")

@@ -21,11 +21,15 @@ from gateway.formats.finding import Finding
 
 LAYOUT = "\r\n\t \x00\x1a"
 _WRAPS = str.maketrans("", "", "\r\n")
+_MARK = r"[^A-Za-z0-9 \t\r\n]"
 _OPENING = re.compile(
-    r"(?<![A-Za-z0-9])(?:UNA[^\r\n]{5}[^A-Za-z0-9]\s*(?=UN[BGH])|UN[BH](?=([^A-Za-z0-9\s])(?:[A-Z]{4}[^A-Za-z0-9\s]|[^\s]{0,14}?\1)))"
+    r"(?<![A-Za-z0-9])(?:UNA[^\r\n]{5}[^A-Za-z0-9]\s*(?=UN[BGH])"
+    # lines wrapped at a column break UNB as well
+    r"|U[\r\n]{0,2}N[\r\n]{0,2}[BH](?=[\r\n]{0,2}([^A-Za-z0-9 \t\r\n])"
+    r"(?:(?:[\r\n]{0,2}[A-Z]){4}[\r\n]{0,2}[^A-Za-z0-9 \t\r\n]|[^ \t]{0,16}?\1)))"
 )
 LONGEST_SEGMENT = 1 << 20  # a terminator that does not come within 1 MB does not come
-_LONGEST_OPENING = 80  # a window cut inside an opening is completed from this many characters kept back
+_LONGEST_OPENING = 512  # a UNB with all it may hold, and the tag behind it: what separators are guessed from
 
 CHARSETS = {
     "UNOC": "iso-8859-1",
@@ -204,8 +208,8 @@ class Reader:
             self._drop(9)
             while not self._buffer.lstrip(LAYOUT) and self._more():
                 pass
-        elif self._buffer[3:4] not in ("", separators.element):
-            separators = _guessed(self._buffer)
+        else:
+            separators = _guessed(self._buffer[:_LONGEST_OPENING].translate(_WRAPS))
         state = _Interchange(separators)
         opened = False
         for text, offset, size in self._pieces(separators):
@@ -289,7 +293,7 @@ class Reader:
 
 def _guessed(text: str) -> Separators:
     """Separators of a sender that uses its own without a UNA: read from UNB's fixed beginning, UNB+UNOA:1+."""
-    if match := re.match(r"UNB([^A-Za-z0-9\s])[A-Z]{4}([^A-Za-z0-9\s])", text):
-        terminator = re.search(r"([^A-Za-z0-9\s])\s*UN[GH]" + re.escape(match[1]), text)
+    if match := re.match(rf"UNB({_MARK})[A-Z]{{4}}({_MARK})", text):
+        terminator = re.search(rf"({_MARK})\s*UN[GH]" + re.escape(match[1]), text)
         return Separators(match[2], match[1], segment=terminator[1] if terminator else "'")
     return Separators()

@@ -37,6 +37,7 @@ from gateway.formats.x12.frames import (
     SetFramed,
     Skipped,
 )
+from gateway.formats.x12.numbers import Numbers
 from gateway.formats.x12.separators import LOOK_AHEAD, NotX12, Separators, read_isa
 from gateway.formats.x12.splitting import ENCODINGS, LINE_BREAKS, Splitter, encoding_of, rows_of
 from gateway.formats.x12.tolerance import STANDARD, Tolerance
@@ -49,7 +50,6 @@ LONGEST_SEGMENT = 1 << 20  # a terminator that does not come within 1 MB does no
 LONGEST_SET = 256 << 20
 SAMPLE = 4096  # of what is skipped, to show it
 STRAYS = 20  # findings about segments outside of sets that one group or interchange collects
-CONTROL_NUMBERS = 10_000  # of one stream's interchanges, remembered to see a repetition
 
 _BLANK = " \t\r\n\0\x1a"
 _HEADER_HERE = re.compile(r"ISA([^A-Za-z0-9 \t\r\n])[^A-Za-z]{0,6}\1", re.IGNORECASE)
@@ -141,9 +141,9 @@ class Reader:
         self._sets: int = state.get("sets", 0)  # of the group
         self._position: int = state.get("position", 0)  # of the last set in the interchange
         self._answers: int = state.get("answers", 0)  # TA1 segments
-        self._last_set: str | None = state.get("last_set")
-        self._last_group: str | None = state.get("last_group")
-        self._seen: list[str] = state.get("seen", [])
+        self._set_numbers = Numbers(state.get("set_numbers"))  # of the group
+        self._group_numbers = Numbers(state.get("group_numbers"))  # of the interchange
+        self._interchange_numbers = Numbers(state.get("interchange_numbers"))
         self._irregular: bool = state.get("irregular", False)
         self._inside: bool = state.get("inside", False)
         self._found: bool = state.get("found", False)
@@ -166,9 +166,9 @@ class Reader:
             "sets": self._sets,
             "position": self._position,
             "answers": self._answers,
-            "last_set": self._last_set,
-            "last_group": self._last_group,
-            "seen": list(self._seen),
+            "set_numbers": self._set_numbers.state(),
+            "group_numbers": self._group_numbers.state(),
+            "interchange_numbers": self._interchange_numbers.state(),
             "irregular": self._irregular,
             "strays": [asdict(finding) for finding in self._strays],
             "group_strays": [asdict(finding) for finding in self._group_strays],
@@ -183,7 +183,8 @@ class Reader:
         self._splitter = Splitter(raw)
         lead = raw.segment + raw.ending
         self._end = raw.segment
-        self._st, self._se = (f"{lead}{tag}{raw.element}" for tag in ("ST", "SE"))
+        self._se = f"{lead}SE{raw.element}"
+        self._bounds = (f"ST{raw.element}", f"SE{raw.element}")
         self._tag_here = re.compile(
             rf"[A-Za-z0-9]{{2,3}}(?={re.escape(raw.element)}|{re.escape(raw.segment)}|[ \t\r\n]|\Z)"
         )
@@ -279,7 +280,7 @@ class Reader:
         self._isa = isa
         self._gs = None
         self._groups = self._sets = self._position = self._answers = 0
-        self._last_set = self._last_group = None
+        self._group_numbers = Numbers()
         self._irregular = False
         self._strays = []
         findings = list(header_findings(isa, self._tolerate))
@@ -287,11 +288,9 @@ class Reader:
             findings.append(self._tolerate.finding(Code.ENCODING_UNUSUAL, value=self._source.marked))
             self._source.marked = None
         number = "|".join((isa[5], isa[6], isa[13])).strip()
-        if number in self._seen:
+        if self._interchange_numbers.again(number):
             code = Code.INTERCHANGE_CONTROL_NUMBER_REPEATED
             findings.append(self._tolerate.finding(code, segment="ISA", element=13, value=isa[13].strip()))
-        elif len(self._seen) < CONTROL_NUMBERS:
-            self._seen.append(number)
         return InterchangeOpened(isa, self._splitter.separators, offset, tuple(findings))
 
     # Inside an interchange
@@ -379,14 +378,13 @@ class Reader:
         self._gs = gs
         self._groups += 1
         self._sets = 0
-        self._last_set = None
+        self._set_numbers = Numbers()
         self._group_strays = []
         findings = list(group_header_findings(gs, self._tolerate))
         number = gs[6].strip() if len(gs) > 6 else ""
-        if number and number == self._last_group:
+        if self._group_numbers.again(number):
             code = Code.GROUP_CONTROL_NUMBER_REPEATED
             findings.append(self._tolerate.finding(code, segment="GS", element=6, value=number))
-        self._last_group = number
         return GroupOpened(gs, offset, tuple(findings))
 
     def _close_group(self, ge: Row | None) -> GroupClosed:
@@ -415,28 +413,32 @@ class Reader:
             # sets without a group are kept, under a group that has no header and does not count
             self._gs = []
             self._sets = 0
-            self._last_set = None
+            self._set_numbers = Numbers()
             finding = self._tolerate.finding(Code.GROUP_HEADER_MISSING, segment="GS")
             yield GroupOpened([], self._offset(self._at), (finding,))
         stop, used = self._find_set()
         at = self._at
         rows, text, deviations = self._splitter.split(self._source.text[at:stop])
+        number = rows[0][2] if len(rows[0]) > 2 else ""
+        plain = number and rows[-1] == ["SE", str(len(rows)), number]
+        if not plain and self._is_uneven(stop):
+            stop, used = self._walk_set()
+            at = self._at
+            rows, text, deviations = self._splitter.split(self._source.text[at:stop])
+            plain = False
         offset = self._offset(at)
         self._at = at + used
         self._sets += 1
         self._position += 1
         rows[0][0] = rows[0][0].upper()
-        number = rows[0][2] if len(rows[0]) > 2 else ""
         functional_id = self._gs[1].strip() if len(self._gs) > 1 else ""
         findings: list[Finding] = []
-        plain = number and rows[-1] == ["SE", str(len(rows)), number]
         if deviations or not plain or FUNCTIONAL_IDS.get(rows[0][1]) != functional_id:
             findings += [self._tolerate.finding(code, value=value) for code, value in deviations]
             findings += set_findings(rows, functional_id, self._tolerate)
-        if number and number == self._last_set:
+        if self._set_numbers.again(number):
             code = Code.SET_CONTROL_NUMBER_REPEATED
             findings.append(self._tolerate.finding(code, segment="ST", position=1, element=2, value=number))
-        self._last_set = number
         yield SetFramed(rows, text, offset, used * self._source.width, self._position, tuple(findings))
 
     def _find_set(self) -> tuple[int, int]:
@@ -448,8 +450,6 @@ class Reader:
             if trailer >= 0:
                 if trailer - at > SEARCH:
                     break
-                if text.find(self._st, at, trailer) >= 0:
-                    return self._walk_set()
                 end = text.find(self._end, trailer + self._trailer_tag)
                 if end < 0 or end - trailer > LOOK_AHEAD:
                     if end < 0 and not self._source.ended and len(text) - trailer <= LOOK_AHEAD:
@@ -466,6 +466,23 @@ class Reader:
             self._read_on()
         self._irregular = True
         return self._walk_set()
+
+    def _is_uneven(self, stop: int) -> bool:
+        """Whether a set may begin or end before the trailer that was found: behind a line end or indentation."""
+        text, at = self._source.text, self._at
+        if not self._splitter.raw.ending and self._end not in "\r\n" and text.find("\n", at, stop) >= 0:
+            return True
+        for bound in self._bounds:
+            found = text.find(bound, at + 1, stop)
+            while found >= 0:
+                if self._begins_segment(at, found):
+                    return True
+                found = text.find(bound, found + 1, stop)
+        return False
+
+    def _begins_segment(self, at: int, found: int) -> bool:
+        before = self._source.text[max(at, found - LOOK_AHEAD) : found].rstrip(_BLANK.replace(self._end, ""))
+        return before.endswith(self._end)
 
     def _walk_set(self) -> tuple[int, int]:
         """Segment by segment: to SE, or to what shows that SE is missing."""

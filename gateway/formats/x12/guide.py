@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from gateway.formats.finding import Finding, Severity
 from gateway.formats.x12.automaton import Automaton, Checked, Checker
+from gateway.formats.x12.codes import Code
 from gateway.formats.x12.model import (
     UNBOUNDED,
     CompositeDef,
@@ -33,7 +34,7 @@ from gateway.formats.x12.model import (
     SegmentUse,
 )
 from gateway.formats.x12.separators import DEFAULT, Separators
-from gateway.formats.x12.tolerance import STANDARD, Tolerance
+from gateway.formats.x12.tolerance import RELAXATIONS, STANDARD, Tolerance
 from gateway.formats.x12.values import has_control
 
 __all__ = [
@@ -52,8 +53,11 @@ __all__ = [
 ]
 
 CHECKERS = 32  # pairs of inner separators a guide keeps compiled: partners use a handful, an attacker may send many
+RELEASES = {"003": 7, "004": 6, "005": 5, "006": 5, "007": 6, "008": 6}  # of each version; one came a year
+FAR = 4  # years
 OLDEST, NEWEST = "003000", "009000"  # releases near enough to ours for their structure to say anything
 
+WEIGHT = tuple(Severity).index
 _REQUIREMENTS: dict[str, Requirement] = {"M": "M", "O": "O", "X": "X"}
 
 
@@ -145,6 +149,19 @@ def _limit(text: str) -> int:
     return UNBOUNDED if text.startswith(">") else int(text)
 
 
+def _doubted(checked: Checked, tolerate: Tolerance) -> Checked:
+    """What a guide of a distant release finds is no certain fault: it weighs what tolerating that release weighs.
+
+    A value that is no date or number is none in any release.
+    """
+    most = tolerate.severity(Code.RELEASE_APPROXIMATED)
+    kept = RELAXATIONS["values"].codes
+    findings = (
+        f if f.code in kept else replace(f, severity=min(f.severity, most, key=WEIGHT)) for f in checked.findings
+    )
+    return Checked(checked.positions, tuple(findings))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Guide:
     """What one set of one release may hold."""
@@ -157,6 +174,7 @@ class Guide:
     uses: tuple[SegmentUse, ...] = field(repr=False)
     hl: Mapping[str, tuple[str, ...]]  # level code to the levels it may stand under, "ROOT" for none; empty: any
     dictionary: Dictionary = field(repr=False)  # the release's
+    distant: bool = False  # stands in for a release so far away that its own structure was probably another
     _checkers: dict[tuple[str | None, str | None, bool], Checker] = field(default_factory=dict, repr=False)
     _automata: list[Automaton] = field(default_factory=list, repr=False)
 
@@ -192,7 +210,8 @@ class Guide:
             positions = checker.accept(rows)
             if positions is not None:
                 return Checked(positions)
-        return checker.explain(rows, tolerate)
+        checked = checker.explain(rows, tolerate)
+        return _doubted(checked, tolerate) if self.distant else checked
 
     def checker(self, component: str | None, repetition: str | None, *, guarded: bool) -> Checker:
         """The compiled guide for one pair of inner separators; guarded if a set's text holds one of them."""
@@ -270,9 +289,11 @@ class Guides:
             return None, None
         if release in with_set:
             return self.load(release, set_id), None
-        best = min(with_set, key=lambda known: (abs(int(known) - int(release or known)), known))
+        best = min(with_set, key=lambda known: (_years_between(known, release or known), known))
         said = Finding("release-approximated", Severity.WARNING, segment="GS", element=8, value=version, expected=best)
-        return self.load(best, set_id), said
+        guide = self.load(best, set_id)
+        distant = not release or _years_between(release, best) > FAR
+        return (replace(guide, distant=True) if distant else guide), said
 
     @cache  # noqa: B019 - a folder of guides lives as long as the process
     def _has(self, release: str, set_id: str) -> bool:
@@ -294,6 +315,16 @@ def release_of(version: str) -> str:
     if len(text) == 5 and text.startswith("00"):  # ISA12's form in GS08: "00401"
         return f"{text}0"
     return text[:6].ljust(6, "0") if len(text) >= 3 else ""
+
+
+def _years_between(one: str, other: str) -> int:
+    return abs(_year(one) - _year(other))
+
+
+def _year(release: str) -> int:
+    """A release's number in the order they came: 003010 is 1, 003070 is 7, 004010 is 8."""
+    before = sum(count for version, count in RELEASES.items() if version < release[:3])
+    return before + min(int(release[3:5]), RELEASES.get(release[:3], 0))
 
 
 def parse_guide(text: str, dictionary: Dictionary) -> Guide:

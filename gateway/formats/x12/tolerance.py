@@ -110,7 +110,7 @@ RELAXATIONS: Mapping[str, Relaxation] = {
         "One file with two interchanges of one number.", R, E, W, (Code.INTERCHANGE_CONTROL_NUMBER_REPEATED,)
     ),
     "control-number-repeated": Relaxation(
-        "A group or set with the number of the one before it.",
+        "Two groups of an interchange, or two sets of a group, with one number.",
         R,
         W,
         W,

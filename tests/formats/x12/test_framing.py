@@ -290,3 +290,12 @@ def test_a_file_of_many_windows_is_read_in_bounded_memory(monkeypatch: pytest.Mo
         longest = max(longest, len(reader._source.text))
         assert not isinstance(frame, Skipped)
     assert longest < 4 * 4096
+
+
+@pytest.mark.parametrize("margins", [("\n", "\n  ", "\n"), ("", "", "\n"), ("\n  ", "\n    ", "\n")])
+def test_a_set_ends_at_its_own_trailer_however_lines_are_indented(margins: tuple[str, ...]) -> None:
+    text = an_interchange([a_group([a_set(number=f"{n:04}") for n in range(1, 6)])])
+    segments = text.removesuffix("~").split("~")
+    written = "".join(f"{segment}~{margins[i % len(margins)]}" for i, segment in enumerate(segments))
+    found = sets(frames(written))
+    assert [one.rows for one in found] == [rows(a_set(number=f"{n:04}")) for n in range(1, 6)]

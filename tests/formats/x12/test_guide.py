@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from x12_documents import a_set, rows
 
-from gateway.formats.x12.guide import UNBOUNDED, Dictionary, GuideFault, Guides, parse_guide, release_of
+from gateway.formats.finding import Severity
+from gateway.formats.x12.guide import UNBOUNDED, Dictionary, Guide, GuideFault, Guides, parse_guide, release_of
 
 FOLDER = Path(__file__).with_name("guides")
 
@@ -82,3 +84,32 @@ def test_another_release_is_approximated_and_said() -> None:
     assert (said.code, said.value, said.expected) == ("release-approximated", "003060", "004010")
     assert guides.nearest("004010", "850")[1] is None
     assert guides.nearest("004010", "999") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("release", "nearest", "distant"),
+    [
+        ("003030", "004010", True),
+        ("003060", "004010", False),
+        ("004030", "004010", False),
+        ("004060", "005010", False),
+        ("006010", "005010", True),
+        ("21", "004010", True),
+    ],
+)
+def test_the_nearest_release_is_the_one_of_the_nearest_year(release: str, nearest: str, distant: bool) -> None:
+    guide, _ = Guide.nearest(release, "850")
+    assert guide is not None
+    assert (guide.release, guide.distant) == (nearest, distant)
+
+
+def test_a_guide_of_a_distant_release_doubts_what_it_finds_but_for_values_that_are_none() -> None:
+    faulty = rows(a_set(["BEG*00*SA*PO1**960230", "ZZZ*1", "PO1**x*EA"]))
+    near, far = (Guide.nearest(release, "850")[0] for release in ("004010", "003020"))
+    assert near is not None
+    assert far is not None
+    found = {f.code: f.severity for f in near.check(faulty).findings}
+    doubted = {f.code: f.severity for f in far.check(faulty).findings}
+    assert found.keys() == doubted.keys() == {"element-too-short", "unrecognized-segment", "invalid-number"}
+    assert set(found.values()) == {Severity.ERROR}
+    assert doubted == {**dict.fromkeys(found, Severity.WARNING), "invalid-number": Severity.ERROR}
