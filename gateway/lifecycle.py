@@ -79,6 +79,7 @@ class DeliveryStatus(StrEnum):
     DUE = "due"  # waits for its turn or its next try
     STARTED = "started"  # an attempt is under way; after a crash nobody knows its end
     OFFERED = "offered"  # lies ready for the other side to fetch
+    RECEIPT_OWED = "receipt-owed"  # their server took it; whether it is accepted they say by a call of their own
     DELIVERED = "delivered"  # the other side has it
     DEAD = "dead"  # gave up; holds its key until a person retries or skips it
     REJECTED = "rejected"  # the other side refused it for a business reason

@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,6 +48,8 @@ class As2Site:
     address: str
     their_side: Partnership
     door: Door
+    forget_certificates: Callable[[], None]
+    """As after a new profile: what is loaded is loaded anew."""
     _count: int = field(default=0)
 
     def message(self, data: bytes, message_id: str = "", *, side: Partnership | None = None) -> Outgoing:
@@ -115,7 +117,7 @@ def as2_site(
     their_side = Partnership(OurIdentity(THEIRS, (theirs,)), TheirIdentity(OURS, (ours,)), sends=Sends())
     try:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        yield As2Site(Road(store, house, folder), address, their_side, app.state.door)
+        yield As2Site(Road(store, house, folder), address, their_side, app.state.door, open_ones.clear)
     finally:
         server.should_exit = True
         thread.join()

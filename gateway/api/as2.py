@@ -50,7 +50,10 @@ SILENCE_S, GRACE_S, SLOWEST = 30.0, 60.0, 32 * 1024
     },
 )
 async def as2(request: Request, use: Used) -> Response:
-    """A repeated Message-ID gets the receipt of the first time and is processed once."""
+    """A repeated Message-ID gets the receipt of the first time and is processed once.
+
+    Receipts that partners post for what we sent come here too: stored before they are answered.
+    """
     headers = [
         (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape"))
         for name, value in request.headers.raw
@@ -82,6 +85,12 @@ async def _stored(
 ) -> Response:
     now = datetime.now(UTC)
     remote = request.client.host if request.client else None
+    posted = await run_in_threadpool(as2_receive.receipt_arrival, use.store, whose, headers, body, remote)
+    if posted is not None:
+        if posted.refused is not None and not use.refusals.keep(name, body.size):
+            return await _too_many(use, whose, name)
+        await use.receive(posted)
+        return Response()
     opened = await run_in_threadpool(
         as2_receive.open_message, whose, headers, body, size=size, remote=remote, now=now, entropy=os.urandom
     )

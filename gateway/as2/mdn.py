@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -162,15 +162,26 @@ def read_mdn(headers: Headers, body: bytes, partnership: Partnership, now: datet
     )
 
 
-def original_message_id(headers: Headers, body: bytes) -> str:
-    """Which message an asynchronous receipt speaks of, before anybody believes it; empty if it does not say."""
-    content_type = ContentType.parse(headers.get("Content-Type"))
-    stream = Stream(sliced(body[:MDN_SIZE]))
-    if content_type.type == "multipart/signed":
-        part, _ = _two_parts(content_type, stream)
-        stream = Stream([part])
-        content_type = ContentType.parse(read_headers(stream)[0].get("Content-Type"))
-    return _unsafe_id(_fields(content_type, stream)[1].get("Original-Message-ID"))
+def original_message_id(headers: Headers, body: bytes) -> str | None:
+    """Which message a receipt speaks of, before anybody believes it: empty if it names none, None if it is no receipt.
+
+    Many products say only inside of the signature that it is one.
+    """
+    try:
+        content_type = ContentType.parse(headers.get("Content-Type"))
+        stream = Stream(decoded(sliced(body[:MDN_SIZE]), headers.get("Content-Transfer-Encoding")))
+        if content_type.type == "multipart/signed":
+            part = Multipart(stream, content_type.parameters.get("boundary", "")).next()
+            stream = Stream(part if part is not None else [])
+            content_type = ContentType.parse(read_headers(stream)[0].get("Content-Type"))
+    except AS2Error:
+        return None
+    if content_type.type != "multipart/report":
+        return None
+    try:
+        return _unsafe_id(_fields(content_type, stream)[1].get("Original-Message-ID"))
+    except AS2Error:
+        return ""
 
 
 def _two_parts(content_type: ContentType, stream: Stream) -> tuple[bytes, bytes]:
@@ -277,23 +288,24 @@ class Verdict:
     refused: bool  # the partner says in a believable receipt that it did not take the message
     reason: str  # for our people; empty if all is well
     disposition: Disposition | None = None
+    doubted: bool = False  # nothing shows that it is this partner's word on this message: as if it had not come
 
 
 def judge(receipt: Receipt, sent: Sent, *, asynchronous: bool = False) -> Verdict:
     """Every condition for an acknowledgement, the first that fails named."""
     said = receipt.disposition
     if _bare(receipt.original_message_id) != _bare(sent.message_id):
-        return _not(said, f"the receipt is for another message: {receipt.original_message_id or 'it names none'}")
+        return _doubt(said, f"the receipt is for another message: {receipt.original_message_id or 'it names none'}")
     from_wrong = receipt.as2_from != sent.their_as2_name and (asynchronous or receipt.as2_from)
     to_wrong = receipt.as2_to != sent.our_as2_name and (asynchronous or receipt.as2_to)
     if from_wrong or to_wrong:  # security rule 10
-        return _not(said, f"the receipt is from {receipt.as2_from!r} to {receipt.as2_to!r}")
+        return _doubt(said, f"the receipt is from {receipt.as2_from!r} to {receipt.as2_to!r}")
     if receipt.signature_fault is not None:
-        return _not(said, f"the signature of the receipt is not true: {receipt.signature_fault}")
+        return _doubt(said, f"the signature of the receipt is not true: {receipt.signature_fault}")
     if sent.signed_receipt and receipt.signature is None:
-        return _not(said, "the receipt is not signed though we asked for that")
+        return _doubt(said, "the receipt is not signed though we asked for that")
     if said is None:
-        return _not(said, "the receipt has no disposition")
+        return _doubt(said, "the receipt has no disposition")
     if not said.accepted:
         return Verdict(False, True, f"{said.type}/{said.kind}: {said.modifier}", said)
     if receipt.mic is None:
@@ -308,6 +320,10 @@ def judge(receipt: Receipt, sent: Sent, *, asynchronous: bool = False) -> Verdic
 
 def _not(said: Disposition | None, reason: str) -> Verdict:
     return Verdict(False, False, printable(reason, 500), said)
+
+
+def _doubt(said: Disposition | None, reason: str) -> Verdict:
+    return replace(_not(said, reason), doubted=True)
 
 
 def _same(kept: str, given: str) -> bool:

@@ -102,15 +102,6 @@ class Head:
             ),
         )
 
-    @property
-    def is_mdn(self) -> bool:
-        """An asynchronous receipt comes to the same address as messages do."""
-        if self.content_type.type == "multipart/report":
-            return True
-        return self.content_type.type == "multipart/signed" and "disposition-notification" in (
-            self.content_type.parameters.get("report-type", "")
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -100,6 +100,12 @@ class As2Settings(Written):
     receipt_within: Duration = Field(
         default=timedelta(minutes=30), description="How long we wait for it before the same message goes again."
     )
+    receipt_tries: int = Field(
+        default=4,
+        ge=1,
+        le=20,
+        description="How often the message goes in all, each wait twice the one before, until a person is asked.",
+    )
     require_signed: bool = Field(default=True, description="Refuse what they have not signed.")
     require_encrypted: bool = Field(default=True, description="Refuse what they have not encrypted.")
     accept_old: tuple[Literal["sha1", "md5", "3des-cbc", "no-attributes"], ...] = Field(

@@ -41,6 +41,9 @@ SENDERS: dict[str, Callable[[Any, Resolve], Sends]] = {
     "webhook": WebhookChannel,
 }
 
+# kinds on which a message of its own is made around what is sent, and stored before the first try
+PACKED = frozenset({"as2"})
+
 
 def settings_of(kind: str, raw: Mapping[str, Any]) -> Written:
     """The settings of one connection, checked; raises KeyError for an unknown kind, or pydantic's ValidationError."""

@@ -7,8 +7,9 @@ import json
 from sqlalchemy import select, update
 
 from gateway.lifecycle import DeliveryStatus, DocumentStatus, MoveNotAllowed, Outcome, TransmissionStatus, move
+from gateway.pipeline.receive import RECEIPT
 from gateway.pipeline.route import owe
-from gateway.store import lease, work_items
+from gateway.store import as2_messages, lease, work_items
 from gateway.store.engine import Tx
 from gateway.store.ids import take
 from gateway.store.schema import audit, delivery, delivery_document, document, transmission
@@ -51,12 +52,13 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
         raise CannotRunAgain(f"T-{transmission_id} is being read")
     if row.payload_id is None:
         raise CannotRunAgain(f"nothing could be had from T-{transmission_id}; ask for it again")
+    stage = "settle" if row.media_type == RECEIPT else "unwrap"
     tx.execute(
         update(transmission)
         .where(transmission.c.id == transmission_id)
         .values(
             status=TransmissionStatus.RECEIVED,
-            stage="unwrap",
+            stage=stage,
             due_at=tx.now,
             attempts=0,
             resume_state=None,
@@ -65,7 +67,7 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
     )
     _settle(tx, "transmission", transmission_id, by)
     note(tx, by, "reprocess", f"T-{transmission_id}")
-    tx.wake("unwrap")
+    tx.wake(stage)
 
 
 RUN_AGAIN = "run again by a person"
@@ -93,6 +95,8 @@ def resend(tx: Tx, delivery_id: int, *, by: str) -> int:
         [
             {
                 "kind": row.kind,
+                # A message of its own, by today's certificates: under the old Message-ID they would not look at it.
+                "stage": "pack" if as2_messages.of_delivery(tx, delivery_id) else "deliver",
                 "target": row.target,
                 "lane": row.lane,
                 "partner": row.partner,

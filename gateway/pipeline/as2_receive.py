@@ -16,9 +16,9 @@ from datetime import datetime
 
 from gateway.as2.disposition import AS2Error, MessageTooLarge, UnexpectedProcessingError
 from gateway.as2.identity import OurIdentity, UnusableCertificate
-from gateway.as2.mdn import Mdn, make_mdn
+from gateway.as2.mdn import Mdn, make_mdn, original_message_id
 from gateway.as2.message import Head, Part, Write
-from gateway.as2.mime import printable
+from gateway.as2.mime import Headers, printable
 from gateway.as2.partnership import Partnership
 from gateway.as2.receive import STRANGER, Received
 from gateway.as2.receive import receive as judge
@@ -28,8 +28,8 @@ from gateway.partners.connection import Connection
 from gateway.partners.secrets import SecretMissing
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
-from gateway.pipeline.receive import Arrival, Receipt, Refused
-from gateway.store import payloads
+from gateway.pipeline.receive import RECEIPT, Arrival, Receipt, Refused
+from gateway.store import as2_messages, payloads
 from gateway.store.engine import Store
 from gateway.store.schema import payload, transmission
 from gateway.store.spool import Spool
@@ -173,6 +173,42 @@ def _too_large(whose: Relation, size: int) -> MessageTooLarge | None:
     if size <= whose.largest:
         return None
     return MessageTooLarge(f"the message has {size:,} bytes or more, and this connection takes {whose.largest:,}")
+
+
+def receipt_arrival(
+    store: Store, whose: Relation, headers: Sequence[tuple[str, str]], body: Spool, remote: str | None
+) -> Arrival | None:
+    """A receipt for what we sent, posted by its partner; None if this is a message, or from nobody we know.
+
+    Whoever names a message that we never sent this partner is refused like a message that is none: names are easily
+    borrowed, and what we keep of those is limited.
+    """
+    content, connection = body.content(), whose.connection
+    if connection is None or not isinstance(content, bytes):
+        return None
+    named = original_message_id(Headers(headers), content)
+    if named is None:
+        return None
+    wire = b"".join(join(headers, [content]))
+    arrival = Arrival(
+        connection.name,
+        connection.lane,
+        f"receipt {_sha256(content)}",  # the same again is known by its bytes: its own Message-ID is seldom of use
+        wire,
+        media_type=RECEIPT,
+        remote=remote,
+        partner=connection.owner,
+        stage="settle",
+    )
+    with store.read() as view:
+        if as2_messages.spoken_of(view, connection.name, named) is not None:
+            return arrival
+    fault = f"it names the message {named or '(none)'}, which we never sent there"
+    where = f"A receipt over {connection.name}"
+    key = f"as2:receipt:{connection.name}"
+    alert = Alert("as2-receipt-unmatched", connection.lane, key, {"reason": fault}, where, partner=connection.owner)
+    name = f"refused {uuid.uuid4()} receipt"
+    return replace(arrival, transport_id=name, content=b"", wire=wire, refused=Refused(fault, alert))
 
 
 def _new_id() -> str:

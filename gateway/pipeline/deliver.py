@@ -9,19 +9,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
 from gateway.canonical import Document
 from gateway.channels import channel, cloudevents
+from gateway.channels.as2 import As2Channel
 from gateway.lifecycle import DeliveryStatus, Outcome, move
-from gateway.pipeline import as2_send
+from gateway.pipeline import as2_send, pack
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.ends import Arrived, End, LiesReady, ReceiptOwed, TryAgain, TurnedDown
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen
-from gateway.store import canonical_documents, payloads
+from gateway.store import canonical_documents
 from gateway.store.engine import Tx, View
 from gateway.store.schema import delivery_document, document, event
 from gateway.systems import connector
@@ -29,49 +31,11 @@ from gateway.systems import connector
 FETCH = "fetch"  # the stage of a delivery that lies ready; fetch.py
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """The other side has it."""
-
-    said: str
-    ref: str | None = None  # its own number for it
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """It has not arrived, or nobody knows; the next try repeats it (and looks first, where `uncertain`)."""
-
-    why: str
-    after: float | None  # seconds the other side asked for
-    uncertain: bool
-    progress: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedDown:
-    """The other side, or our own settings, refuse it: a person decides."""
-
-    why: str
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LiesReady:
-    """The other side fetches it (fetch.py); until then nothing has arrived."""
-
-    name: str
-    within: float  # seconds until a person is asked
-
-
-End = Arrived | TryAgain | TurnedDown | LiesReady
-
-
 def send(house: House, row: Any) -> End:
     """One try. Never raises for what the outside world does."""
     match row.kind:
         case "envelope":
-            return _over_channel(house, row, *_envelope(house, row))
+            return _over(house, row, lambda wire: _carry(house, wire, row))
         case "webhook":
             return _over_channel(house, row, *_event(house, row))
         case "call":
@@ -79,12 +43,6 @@ def send(house: House, row: Any) -> End:
         case "receipt":
             return _over(house, row, lambda wire: as2_send.post_receipt(house, wire, row))
     return TurnedDown(f"nothing knows how to deliver a {row.kind}")
-
-
-def _envelope(house: House, row: Any) -> tuple[bytes, str, str]:
-    body = json.loads(row.body)
-    content = payloads.read_all(house.store, row.payload_id)
-    return content, f"{body['set']}-{body['interchange_id']}.edi", "application/edi-x12"
 
 
 def _event(house: House, row: Any) -> tuple[bytes, str, str]:
@@ -116,11 +74,20 @@ def as_cloudevent(row: Any) -> dict[str, Any]:
 
 
 def _over_channel(house: House, row: Any, content: bytes, filename: str, media_type: str) -> End:
-    parcel = channel.Parcel(content, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
-    return _over(house, row, lambda wire: wire.send(parcel))
+    return _over(house, row, lambda wire: wire.send(_parcel(row, content, filename, media_type)))
 
 
-def _over(house: House, row: Any, send_on: Callable[[channel.Sends], channel.SendOutcome]) -> End:
+def _parcel(row: Any, content: bytes, filename: str, media_type: str) -> channel.Parcel:
+    return channel.Parcel(content, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
+
+
+def _carry(house: House, wire: channel.Sends, row: Any) -> End | channel.SendOutcome:
+    if isinstance(wire, As2Channel):
+        return as2_send.send(house, wire, row)
+    return wire.send(_parcel(row, *pack.envelope(house, row)))
+
+
+def _over(house: House, row: Any, send_on: Callable[[channel.Sends], End | channel.SendOutcome]) -> End:
     try:
         outcome = send_on(house.sender(row.target))
     except channel.ChannelError as error:
@@ -138,6 +105,8 @@ def _over(house: House, row: Any, send_on: Callable[[channel.Sends], channel.Sen
             return TurnedDown(why)
         case channel.Offered(name, within):
             return LiesReady(name, within)
+        case end:
+            return end
 
 
 def _call(house: House, row: Any) -> End:
@@ -215,17 +184,23 @@ def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, di
                 refused = _refused(row, end) if row.kind == "call" else []
                 facts += refused
                 if not refused:  # otherwise the flow asks, in the words of the order
-                    alerts.append(_alert("delivery-rejected", row, end.why))
+                    alerts.append(_alert(end.situation, row, end.why))
             case LiesReady():
                 again = {"stage": FETCH, "due_at": tx.now + int(end.within * 1_000_000)}
                 result = _json(name=end.name, within=end.within)
                 finished.append((row, {"status": DeliveryStatus.OFFERED, "result": result, **again}))
+            case ReceiptOwed():
+                status = DeliveryStatus.DEAD if tried.gave_up else DeliveryStatus.RECEIPT_OWED
+                finished.append((row, {"status": status, "result": _json(said="their server took it")}))
+                if tried.gave_up:
+                    alerts.append(_alert(as2_send.MISSING, row, f"it was taken in {row.attempts} tries"))
             case TryAgain():
                 status = DeliveryStatus.DEAD if tried.gave_up else DeliveryStatus.DUE
                 result = _json(said=end.why, uncertain=end.uncertain, progress=end.progress, fence=row.lease_fence)
                 finished.append((row, {"status": status, "result": result}))
-                if tried.gave_up:
-                    alerts.append(_alert("delivery-gave-up", row, end.why))
+                if tried.gave_up or end.situation:
+                    alerts.append(_alert(end.situation or "delivery-gave-up", row, end.why))
+    as2_send.keep(tx, [(tried.row, tried.end) for tried in results])
     _documents(tx, house, results)
     happen(tx, house, facts)
     raise_alerts(tx, alerts)
@@ -309,7 +284,7 @@ def _is_over(tried: Tried) -> bool:
     match tried.end:
         case LiesReady():
             return False
-        case TryAgain():
+        case TryAgain() | ReceiptOwed():
             return tried.gave_up
     return True
 

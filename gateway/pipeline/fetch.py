@@ -1,6 +1,6 @@
 """fetch: what lies ready for a partner until they take it from us themselves.
 
-A delivery over such a wire is offered, not sent (`deliver.LiesReady`). Its row stays in this stage, due at the moment
+A delivery over such a wire is offered, not sent (`ends.LiesReady`). Its row stays in this stage, due at the moment
 from which a person is asked; the door where the partner fetches says `fetched`.
 """
 
@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, select
 
 from gateway.pipeline import deliver
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.ends import Arrived
 from gateway.pipeline.house import House
 from gateway.store import lease, work_items
 from gateway.store.engine import Record, Tx, View
@@ -65,7 +66,7 @@ def fetched(tx: Tx, house: House, said: Mapping[int, str]) -> list[int]:
         .order_by(delivery.c.id)
     )
     rows = tx.all(query if tx.is_sqlite else query.with_for_update())
-    ended = [deliver.Tried(row, deliver.Arrived(said[row.id])) for row in rows]
+    ended = [deliver.Tried(row, Arrived(said[row.id])) for row in rows]
     for row, values in deliver.record(tx, house, ended):
         tx.update(delivery, [{"id": row.id, **lease.FINISHED, "lease_owner": None, "lease_until": None, **values}])
         items = work_items.open_about(tx, "delivery", row.id)

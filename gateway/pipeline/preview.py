@@ -50,6 +50,10 @@ def resend(view: View, delivery_id: int) -> Preview:
             )
         case _, True, DeliveryStatus.DUE:
             effects.append("It has not arrived yet: this is its next try, sooner than planned.")
+        case _, True, DeliveryStatus.RECEIPT_OWED:
+            effects.append(
+                f"{row.target} took it and owes its receipt: the same message goes again under the same Message-ID."
+            )
         case _, True, _:
             effects.append("It has not arrived as far as we know; its tries are counted from one again.")
         case _, False, DeliveryStatus.DELIVERED:

@@ -20,6 +20,9 @@ from gateway.store.engine import Record, Tx
 from gateway.store.ids import take
 from gateway.store.schema import transmission
 
+RECEIPT = "message/disposition-notification"
+"""The media type of an arrival that is a receipt for what we sent (AS2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -47,6 +50,7 @@ class Arrival:
     partner: str | None = None  # whose receipt it is then
     beside: tuple[Arrival, ...] = ()  # further documents of the same message
     refused: Refused | None = None  # nothing of it is used; `content` is empty then
+    stage: str = "unwrap"  # the first work
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,7 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
         if arrival.answer_to is not None:
             owed.append(_answer(arrival, number, row["receipt_payload_id"], f"receipt:{number}"))
     tx.insert(transmission, rows)
-    if any(row["stage"] for row in rows):
-        tx.wake("unwrap")
+    tx.wake(*{row["stage"] for row in rows if row["stage"]})
     ids = {_key(one): number for number, one in zip(numbers, every, strict=True)}
     receipts, first = [], set(fresh)
     for arrival in arrivals:
@@ -111,7 +114,7 @@ def _row(tx: Tx, number: int, arrival: Arrival, stored: payloads.Stored | None) 
         "reason": arrival.refused.reason if arrival.refused else None,
         "remote": arrival.remote,
         "received_at": tx.now,
-        "stage": "unwrap" if is_work else None,
+        "stage": arrival.stage if is_work else None,
         "due_at": tx.now if is_work else None,
     }
 

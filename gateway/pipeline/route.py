@@ -111,11 +111,11 @@ def _subscribers(tx: Tx, book: Book, facts: Iterable[tuple[int, Fact]]) -> None:
 
 
 def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Store deliveries that are due at once. A row may name the documents it carries under `documents`."""
+    """Store deliveries that are due at once. A row may name the documents it carries, and a first stage of its own."""
     if not rows:
         return []
     ids = take(tx, "delivery", len(rows))
-    tx.wake("deliver")
+    tx.wake(*{row.get("stage", "deliver") for row in rows})
     carried = [
         {"delivery_id": i, "document_id": d} for i, row in zip(ids, rows, strict=True) for d in row.pop("documents", ())
     ]
@@ -129,7 +129,7 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
                 "id": i,
                 "status": DeliveryStatus.DUE,
                 "created_at": tx.now,
-                "stage": "deliver",
+                "stage": row.get("stage", "deliver"),
                 "due_at": row.get("due_at") or tx.now,
             }
             for i, row in zip(ids, rows, strict=True)

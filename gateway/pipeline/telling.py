@@ -32,7 +32,7 @@ STANDING = {
     "composed": "waits for its map",
     "refused-by-us": "we cannot write it",
     "ready": "waits for its envelope",
-    "wrapped": "in its envelope, not sent yet",
+    "wrapped": "in its envelope, on its way",
     "sent": "sent",
     "awaiting-confirmation": "sent, their acknowledgement is still owed",
     "confirmed": "sent, and they accepted it",

@@ -18,6 +18,7 @@ from gateway.pipeline.situations import spoken
 from gateway.pipeline.telling import delivery_words, document_words, event_words
 from gateway.store.engine import View
 from gateway.store.schema import (
+    as2_message,
     delivery,
     delivery_attempt,
     delivery_document,
@@ -120,12 +121,13 @@ def _begin(view: View, key: str, found: _Found) -> None:
         into.add(number)
         if match[1] == "W" and (item := view.get(work_item, number)) is not None:
             _about(item, found)
-        if match[1] == "L":
-            carried = select(delivery_document.c.document_id).where(delivery_document.c.delivery_id == number)
-            found.documents |= _ids(view, carried)
-            if (row := view.get(delivery, number)) is not None and row.correlation_id:
-                found.correlations.add(row.correlation_id)
+        _carried(view, found)
         return
+    if "@" in key:  # a Message-ID, with or without its brackets
+        names = {key, f"<{key.strip('<>')}>"}
+        found.deliveries |= _ids(view, select(as2_message.c.delivery_id).where(as2_message.c.message_id.in_(names)))
+        found.transmissions |= _ids(view, select(transmission.c.id).where(transmission.c.transport_id.in_(names)))
+        _carried(view, found)
     digits = key.lstrip("0") or "0"
     found.documents |= _ids(view, select(document.c.id).where(document.c.business_key == key, document.c.released))
     tail = key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -136,6 +138,13 @@ def _begin(view: View, key: str, found: _Found) -> None:
         found.interchanges |= _ids(view, select(interchange.c.id).where(interchange.c.control_number.in_(numbers)))
         groups = select(functional_group.c.id).where(functional_group.c.control_number.in_(numbers))
         found.documents |= _ids(view, select(document.c.id).where(document.c.group_id.in_(groups)))
+
+
+def _carried(view: View, found: _Found) -> None:
+    """What the deliveries found so far carry."""
+    carried = select(delivery_document.c.document_id).where(delivery_document.c.delivery_id.in_(found.deliveries))
+    found.documents |= _ids(view, carried)
+    found.correlations |= {row.correlation_id for row in view.by_ids(delivery, sorted(found.deliveries))} - {None}
 
 
 def _about(item: Any, found: _Found) -> None:
@@ -224,6 +233,14 @@ def _deliveries(view: View, found: _Found) -> Iterable[Line]:
     for row in rows.values():
         text = f"{_capital(delivery_words(row))} is owed to {row.target}."
         yield Line(row.created_at, row.created_at, f"L-{row.id}", "delivery", row.lane, text)
+    for one in view.by_ids(as2_message, sorted(rows), column="delivery_id"):
+        what = _capital(delivery_words(rows[one.delivery_id]))
+        text = f"{what} goes to {one.connection} as AS2 message {one.message_id}, the same on every try."
+        yield Line(one.made_at, one.made_at, f"L-{one.delivery_id}", "delivery", one.lane, text)
+        if one.judged_at is not None:
+            trouble = one.standing != "acknowledged"
+            text = f"{what} to {one.connection}: {spoken(one.said)}."
+            yield Line(one.judged_at, one.judged_at, f"L-{one.delivery_id}", "attempt", one.lane, text, trouble)
     tries = view.by_ids(delivery_attempt, sorted(rows), column="delivery_id")
     count: dict[int, int] = {}
     for one in sorted(tries, key=lambda one: (one.delivery_id, one.n)):
@@ -251,6 +268,9 @@ def _attempt(row: Any, one: Any, number: int) -> Line:
         taken = row.status != "rejected"
         text = f"{what}: taken{f' ({spoken(said)})' if said else ''}." if taken else f"{what}: refused: {spoken(said)}."
         return Line(one.finished_at, one.finished_at, f"L-{row.id}", "attempt", row.lane, text, not taken)
+    if one.outcome == "taken":
+        text = f"{what}: their server took it; whether it is accepted they say by a call of their own."
+        return Line(one.finished_at, one.finished_at, f"L-{row.id}", "attempt", row.lane, text)
     text = f"{what}: not taken: {spoken(one.detail)}."
     if one.outcome != "again":
         text += f" It was given up: {spoken(one.outcome.removeprefix('gave up: '))}."

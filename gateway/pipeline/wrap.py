@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from gateway.channels import table
 from gateway.formats.x12 import writer
 from gateway.formats.x12.separators import REPETITION_SINCE, Separators
 from gateway.lifecycle import InterchangeStatus, Outcome, move
@@ -82,7 +83,7 @@ def put(tx: Tx, book: Book, ready: Sequence[tuple[Any, Body, Address | None]]) -
     ):
         interchanges.append(_interchange(tx, envelope, interchange_id, isa13, stored))
         groups.append(_group(envelope, group_id, interchange_id, gs06))
-        deliveries.append(_delivery(envelope, interchange_id, stored))
+        deliveries.append(_delivery(book, envelope, interchange_id, stored))
         for place, (row, (offset, size)) in enumerate(zip(envelope.documents, places, strict=True), 1):
             values = {
                 "status": move(row.status, Outcome.WRAPPED),
@@ -219,10 +220,12 @@ def _group(envelope: Envelope, number: int, interchange_id: int, gs06: int) -> d
     }
 
 
-def _delivery(envelope: Envelope, interchange_id: int, stored: payloads.Stored) -> dict[str, Any]:
+def _delivery(book: Book, envelope: Envelope, interchange_id: int, stored: payloads.Stored) -> dict[str, Any]:
     documents = envelope.documents
+    wire = book.connections.get(envelope.agreement.connection)
     return {
         "kind": "envelope",
+        "stage": "pack" if wire is not None and wire.kind in table.PACKED else "deliver",
         "target": envelope.agreement.connection,
         "lane": envelope.agreement.lane,
         "partner": envelope.agreement.partner,

@@ -394,6 +394,29 @@ delivery = Table(
     Index(None, "created_at"),
 )
 
+as2_message = Table(
+    "as2_message",
+    metadata,
+    Column("delivery_id", Id, primary_key=True, autoincrement=False),
+    Column("connection", Text, nullable=False),
+    Column("message_id", Text, nullable=False),  # the same on every try; receipts are matched by connection and this
+    Column("lane", Text, nullable=False),
+    Column("our_as2_name", Text, nullable=False),
+    Column("their_as2_name", Text, nullable=False),
+    Column("mics", Text, nullable=False),  # JSON: digest -> base64, of every digest a receipt may name
+    Column("receipt_signed", Boolean, nullable=False),  # a receipt counts only if it is signed
+    Column("payload_id", Id, nullable=False),  # header lines and body, as every try sends them
+    Column("made_at", Instant, nullable=False),
+    Column("sendings", Integer, nullable=False, server_default="0"),  # taken by their server, the receipt still owed
+    Column("standing", Text),  # what its receipt says: acknowledged | refused | unproven
+    Column("said", Text),  # the same in words
+    Column("receipt_payload_id", Id),  # the receipt that says so
+    Column("judged_at", Instant),
+    UniqueConstraint("connection", "message_id"),
+    Index(None, "message_id"),
+    Index(None, "payload_id"),
+)
+
 delivery_document = Table(
     "delivery_document",
     metadata,

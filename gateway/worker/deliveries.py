@@ -31,6 +31,8 @@ class Again:
 
     why: str
     after_us: int = 0  # what the other side asked for
+    taken: bool = False  # the other side works; what is missing is its word
+    enough: bool = False  # nothing is gained by a further try
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Deliveries:
     """The end of a try in which our own code failed: nobody knows whether it arrived."""
     record_ends: Callable[[Tx, Sequence[Tried]], Sequence[tuple[Record, Mapping[str, Any]]]]
     """Stores what follows from the ends and returns each delivery with its column values (status, result)."""
+    overtaken: Callable[[Tx, Sequence[tuple[Record, Any]]], Sequence[tuple[Record, Any]]] = lambda tx, ended: ended
+    """What the database has learnt while the tries were under way may be another end than the try's."""
     limits: Callable[[str], targets.Limits] = field(default=lambda target: targets.Limits())
     retry: Callable[[Record], RetryPolicy] = field(default=lambda row: RetryPolicy())
     stage: str = "deliver"
@@ -79,7 +83,8 @@ class Deliveries:
 
     def record(self, tx: Tx, ended: Sequence[tuple[Record, Any]]) -> None:
         held = {row.id for row in lease.hold(tx, schema.delivery, [row for row, _ in ended])}
-        tried = [Tried(row, end, self._decide(tx, row, end)) for row, end in ended if row.id in held]
+        mine = [(row, end) for row, end in ended if row.id in held]
+        tried = [Tried(row, end, self._decide(tx, row, end)) for row, end in self.overtaken(tx, mine)]
         if not tried:
             return
         self._note_attempts(tx, tried)
@@ -98,13 +103,16 @@ class Deliveries:
         by_target: dict[str, list[bool]] = defaultdict(list)
         for one in tried:
             # A final refusal comes from a target that works.
-            by_target[one.row.target].append(one.decision is None)
+            wish = self.again(one.end)
+            by_target[one.row.target].append(wish is None or wish.taken)
         targets.record(tx, by_target, self.limits)
 
     def _decide(self, tx: Tx, row: Record, end: Any) -> RetryAt | GiveUp | None:
         wish = self.again(end)
         if wish is None:
             return None
+        if wish.enough:
+            return GiveUp(wish.why)
         return self.retry(row).after_failure(
             row.attempts,
             tx.now,
@@ -120,14 +128,15 @@ class Deliveries:
     def _note_attempts(self, tx: Tx, tried: Sequence[Tried]) -> None:
         notes = []
         for one in tried:
+            wish = self.again(one.end)
             match one.decision:
                 case None:
                     outcome = "ended"
                 case RetryAt():
-                    outcome = "again"
+                    outcome = "taken" if wish is not None and wish.taken else "again"
                 case GiveUp(reason):
                     outcome = f"gave up: {reason}"
-            detail = (wish.why if (wish := self.again(one.end)) else str(one.end))[:2000]
+            detail = (wish.why if wish else str(one.end))[:2000]
             notes.append(
                 {
                     "_delivery": one.row.id,

@@ -7,8 +7,22 @@ from functools import partial
 from typing import Any
 
 from gateway.lifecycle import DocumentStatus
-from gateway.pipeline import confirm, deadlines, deliver, fetch, release, translate, unwrap, wrap, write
+from gateway.pipeline import (
+    as2_send,
+    confirm,
+    deadlines,
+    deliver,
+    fetch,
+    pack,
+    release,
+    settle,
+    translate,
+    unwrap,
+    wrap,
+    write,
+)
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.ends import ReceiptOwed, TryAgain
 from gateway.pipeline.house import House
 from gateway.store import schema
 from gateway.store.engine import Record, Tx
@@ -74,12 +88,29 @@ def stages(house: House) -> list[Stage]:
             partial(_give_up, deadlines.STAGE),
         ),
         Stage(deliver.FETCH, schema.delivery, list, fetch.remind, partial(_give_up, deliver.FETCH)),
+        Stage(
+            "pack",
+            schema.delivery,
+            partial(pack.pack, house),
+            pack.record,
+            partial(_give_up, "pack"),
+            batch=20,
+        ),
+        Stage(
+            "settle",
+            schema.transmission,
+            partial(settle.read, house),
+            lambda tx, results: settle.record(tx, house, results),
+            partial(_give_up, "settle"),
+        ),
     ]
 
 
 LETTERS = {"transmission": "T", "document": "D", "delivery": "L", "timer": "timer"}
 TABLES = {
     "unwrap": "transmission",
+    "settle": "transmission",
+    "pack": "delivery",
     deliver.FETCH: "delivery",
     deadlines.STAGE: "timer",
 }  # stage -> whose rows; all others are documents'
@@ -108,15 +139,19 @@ def deliveries(house: House, limits: Callable[[str], Limits] = lambda target: Li
     return Deliveries(
         send=partial(deliver.send, house),
         again=_again,
-        unexpected=lambda error: deliver.TryAgain(f"a defect of ours: {type(error).__name__}", None, uncertain=True),
+        unexpected=lambda error: TryAgain(f"a defect of ours: {type(error).__name__}", None, uncertain=True),
         record_ends=partial(_record_ends, house),
+        overtaken=as2_send.overtaken,
         limits=limits,
     )
 
 
 def _again(end: Any) -> Again | None:
-    if isinstance(end, deliver.TryAgain):
-        return Again(end.why, int((end.after or 0) * SECOND))
+    match end:
+        case TryAgain():
+            return Again(end.why, int((end.after or 0) * SECOND), enough=end.enough)
+        case ReceiptOwed(within):
+            return Again("their server took it; its receipt is owed", int(within * SECOND), taken=True)
     return None
 
 
