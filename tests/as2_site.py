@@ -94,7 +94,7 @@ def as2_site(
     **settings: object,
 ) -> Iterator[As2Site]:
     """Serve a house whose connection `harbor-pine` is AS2."""
-    book = _book(folder, ours, theirs, settings)
+    book = as2_book(folder, ours, theirs, settings)
     open_ones: dict[str, Channel] = {}
 
     def sender(name: str) -> Channel:
@@ -126,7 +126,7 @@ def as2_site(
             one.close()
 
 
-def _book(folder: Path, ours: OwnCertificate, theirs: OwnCertificate, settings: Mapping[str, object]) -> Book:
+def as2_book(folder: Path, ours: OwnCertificate, theirs: OwnCertificate, settings: Mapping[str, object]) -> Book:
     partners = folder / "partners"
     shutil.copytree(ROOT / "partners", partners)
     (folder / "ours.pem").write_bytes(ours.pem())

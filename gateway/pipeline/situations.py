@@ -127,6 +127,29 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}'s AS2 desk, or our engineer",
         "Compare its Original-Message-ID with what we sent them; settle this if it was a test of theirs.",
     ),
+    "certificate-runs-out": Situation(
+        "partner delay",
+        "The AS2 certificate of {partner} {when}, and no successor is trusted.",
+        "From then on we can neither check their signatures nor encrypt to them: nothing goes over {connections}.",
+        "{partner}'s AS2 desk, then our engineer",
+        "Ask them for their next certificate, compare its fingerprint by telephone, then load it beside this one: "
+        "gateway certificate import FILE {connection}. This settles by itself then. The one that ends: {fingerprint}.",
+    ),
+    "our-certificate-runs-out": Situation(
+        "platform",
+        "Our AS2 certificate {subject} {when}, and no successor is loaded.",
+        "From then on nobody accepts our signatures and nothing sent to us opens, over {connections}.",
+        "Our engineer",
+        "Make the next one (gateway certificate make NAME), mail it to {partners}, agree on the day from which it "
+        "counts, and load it from that day. This settles by itself then. The one that ends: {fingerprint}.",
+    ),
+    "certificates-unusable": Situation(
+        "platform",
+        "The certificates of connection {connection} cannot be used: {reason}.",
+        "Nothing comes in or goes out over it.",
+        "Our engineer",
+        "Mend the file, the variable or the profile. This settles by itself within the hour.",
+    ),
     "interchange-cut-off": Situation(
         "source data",
         "This file was cut off: it ends inside interchange {control_number}.",

@@ -20,7 +20,7 @@ from gateway.channels.channel import Resolve
 from gateway.partners import secrets
 from gateway.partners.book import Book
 from gateway.partners.connection import Connection
-from gateway.pipeline import deliver, follow, keeping
+from gateway.pipeline import certificates, deliver, follow, keeping
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival, receive
 from gateway.store.retry import SECOND
@@ -35,7 +35,7 @@ IN_MEMORY = 8_000_000  # bytes of one file; a larger one waits on disk between t
 TOGETHER = 100  # files a commit
 PAGES = 50  # of one feed, before another schedule gets its turn
 LATE_EVERY = 5 * SECOND
-KEEPING_EVERY = 3600 * SECOND
+KEEPING_EVERY = CERTIFICATES_EVERY = 3600 * SECOND
 
 
 class NotNow(Exception):
@@ -74,6 +74,8 @@ class Schedules:
                 every = int(feed.every.total_seconds() * SECOND)
                 yield Schedule(f"system {name}", system.lane, every, partial(follow_feed, house, name, system.lane))
         yield Schedule("bodies over their time", "production", KEEPING_EVERY, partial(_purge, house))
+        look = partial(_look_at_certificates, house, self._resolve)
+        yield Schedule("certificates that run out", "production", CERTIFICATES_EVERY, look)
         yield Schedule("answers that are late", "production", LATE_EVERY, partial(_ask_about_late, house))
 
     def _collector(self, said: Connection) -> Callable[[str | None], str | None]:
@@ -164,6 +166,11 @@ def follow_feed(house: House, name: str, lane: str, cursor: str | None) -> str |
         cursor = now
         if not page.more:
             break
+    return cursor
+
+
+def _look_at_certificates(house: House, resolve: Resolve, cursor: str | None) -> str | None:
+    certificates.look(house.store, house.book(), resolve)
     return cursor
 
 
