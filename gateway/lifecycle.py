@@ -43,6 +43,8 @@ class DocumentStatus(StrEnum):
     DONE = "done"  # its business fact is recorded and what is owed because of it is stored
 
     COMPOSED = "composed"  # canonical stored, waits for its map
+    WITHHELD = "withheld"  # breaks a rule that holds before sending; a person releases or mends it
+    WAIVED = "waived"  # a person decided that it goes out all the same; waits for its map
     REFUSED_BY_US = "refused-by-us"  # our map cannot write it, or it breaks the partner's own guide
     READY = "ready"  # its text is final, waits for its envelope
     WRAPPED = "wrapped"  # in an envelope that is owed to the partner
@@ -108,6 +110,11 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.COMPOSED, O.TRANSLATED): S.READY,
     (S.COMPOSED, O.REJECTED): S.REFUSED_BY_US,
     (S.COMPOSED, O.NOT_TRANSLATED): S.REFUSED_BY_US,
+    (S.COMPOSED, O.SET_ASIDE): S.WITHHELD,
+    (S.WITHHELD, O.RUN_AGAIN): S.COMPOSED,
+    (S.WITHHELD, O.CLEARED): S.WAIVED,
+    (S.WAIVED, O.TRANSLATED): S.READY,
+    (S.WAIVED, O.NOT_TRANSLATED): S.REFUSED_BY_US,
     (S.REFUSED_BY_US, O.RUN_AGAIN): S.COMPOSED,
     (S.READY, O.WRAPPED): S.WRAPPED,
     (S.WRAPPED, O.DELIVERED): S.SENT,

@@ -12,6 +12,8 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from gateway.canonical.gs1 import check_digit
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Format:
@@ -117,11 +119,6 @@ def read_sscc(text: str) -> str:
     if check_digit(digits[:17]) != digits[17]:
         raise ValueError("has a wrong SSCC check digit")
     return digits
-
-
-def check_digit(digits: str) -> str:
-    """GS1's check digit: weights 3 and 1 from the right."""
-    return str(-sum(int(d) * (3 if n % 2 == 0 else 1) for n, d in enumerate(reversed(digits))) % 10)
 
 
 def _text(value: str) -> str:

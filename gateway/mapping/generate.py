@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.canonical import Document, Node
+from gateway.canonical.gs1 import check_digit
 from gateway.mapping.draw import ALPHABET, WORD, Draw
 from gateway.mapping.fields import Path, fields_of
 from gateway.mapping.flat import Flat, Level
-from gateway.mapping.formats import Format, check_digit
+from gateway.mapping.formats import Format
 from gateway.mapping.language import Block, Line
 from gateway.mapping.map import Map
 from gateway.mapping.tree import Place, Tree

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from gateway.flows.before_sending import RULES
 from gateway.formats.finding import Severity
 from gateway.formats.x12 import separators as x12
 from gateway.formats.x12.tolerance import RELAXATIONS, Preset, Tolerance
@@ -136,6 +137,34 @@ class Envelope(Written):
         return x12.Separators(say.element, say.repetition, say.component, say.segment, "\n" if say.newline else "")
 
 
+Weight = Literal["off", "warn", "hold"]
+
+
+class BeforeSending(Written):
+    """Rules a document keeps before it goes out.
+
+    `hold` stops it until a person mends or releases it, `warn` sends it and says so, `off` does not look.
+    """
+
+    asn_before_arrival: Weight = Field(description=RULES["asn_before_arrival"][0])
+    sscc_check_digit: Weight = Field(description=RULES["sscc_check_digit"][0])
+    lines_on_order: Weight = Field(description=RULES["lines_on_order"][0])
+    quantities_within_order: Weight = Field(description=RULES["quantities_within_order"][0])
+    prices_as_ordered: Weight = Field(description=RULES["prices_as_ordered"][0])
+    allowed_units: Weight = Field(description=RULES["allowed_units"][0])
+    required_values: Weight = Field(description=RULES["required_values"][0])
+    units: tuple[str, ...] = Field(description="The units they take, as our words.", examples=["[each, case]"])
+    required: tuple[str, ...] = Field(
+        description="What must be there: a field of our document, or `reference` and its type.",
+        examples=["[bill_of_lading, carrier.scac, reference DP]"],
+    )
+
+    def looking(self) -> dict[str, Weight]:
+        """The rules that look at a document, with their weight."""
+        said: dict[str, Weight] = {rule: getattr(self, rule) for rule in RULES}
+        return {rule: weight for rule, weight in said.items() if weight != "off"}
+
+
 class Confirm(Written):
     """What we expect back for what we send."""
 
@@ -168,6 +197,7 @@ class Terms(Written):
     codes: Codes = Field(description="What their codes and units must mean to us before a document is used.")
     tolerate: Tolerate = Field(description="How strictly a document is judged.")
     envelope: Envelope = Field(description="How documents are put together before they are sent.")
+    before_sending: BeforeSending = Field(description="Rules a document keeps before it goes out.")
     confirm: Confirm | None = Field(description="What we expect back for what we send, or `none`.")
     resend: Literal["same-bytes", "new-number"] = Field(
         description="What a resend offers first: the same bytes again, or the same document under a new number."
@@ -181,4 +211,4 @@ class Terms(Written):
 
 
 RECEIVING = frozenset({"acknowledge", "duplicates", "destinations", "deadlines"})
-SENDING = frozenset({"envelope", "confirm", "resend"})
+SENDING = frozenset({"envelope", "before_sending", "confirm", "resend"})

@@ -43,6 +43,18 @@ def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) 
     tx.wake(stage)
 
 
+def release(tx: Tx, document_id: int, *, by: str) -> None:
+    """An outbound document that a rule holds goes out all the same."""
+    row = tx.get(document, document_id)
+    if row is None or row.status != DocumentStatus.WITHHELD:
+        raise CannotRunAgain(f"D-{document_id} is not held by a rule")
+    now = {"status": move(row.status, Outcome.CLEARED), "stage": "write", "due_at": tx.now, "attempts": 0}
+    tx.execute(update(document).where(document.c.id == document_id).values(**now, updated_at=tx.now))
+    _settle(tx, "document", document_id, by)
+    note(tx, by, "release", f"D-{document_id}")
+    tx.wake("write")
+
+
 def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
     """The same bytes from the beginning, by today's profiles; only for one that is quarantined."""
     row = tx.get(transmission, transmission_id)

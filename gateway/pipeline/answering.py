@@ -29,6 +29,7 @@ from gateway.store.engine import Store, Tx, View
 from gateway.store.schema import document, work_item
 
 Scope = Literal["document", "article", "partner"]
+HELD = "held-before-sending"
 CODES = ("unknown-unit", "unknown-code", "unknown-code-out")
 HEAD = (
     "# What people answered at work items. Written by the gateway; `gateway partner export` gives it to your files.\n"
@@ -105,6 +106,24 @@ def answer(store: Store, item_id: int, means: str, scope: Scope, *, by: str) -> 
             return Answered(item_id, said, scope, book.revision if book else None, settled, running)
 
 
+def preview_release(view: View, item_id: int) -> Preview:
+    """What releasing a held document would do. Raises CannotAnswer."""
+    item, asked = _held_item(view, item_id)
+    effects = [f"{item.partner} gets it as it is, although {text}." for _, text, _ in asked["rules"]]
+    return Preview(f"Release the {asked['kind']} {asked['business_key']}: D-{item.subject_id}", tuple(effects))
+
+
+def release(store: Store, item_id: int, *, by: str) -> int:
+    """The document a rule holds goes out all the same; returns it. Raises CannotAnswer, CannotRunAgain."""
+    with store.begin() as tx:
+        item, asked = _held_item(tx, item_id)
+        told = {"said": "it was released", "scope": "document", "rows": ""}
+        data = json.dumps({**asked, "answer": told})
+        tx.execute(update(work_item).where(work_item.c.id == item_id).values(data=data))
+        again.release(tx, item.subject_id, by=by)
+        return int(item.subject_id)
+
+
 def given_for(view: View, document_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
     """Document -> the rows people answered for it alone, as files of codes."""
     if not document_ids:
@@ -124,11 +143,17 @@ def given_for(view: View, document_ids: Collection[int]) -> dict[int, list[tuple
 
 
 # -- what is asked, and what the answer says ------------------------------------------------------
-def _open_item(view: View, item_id: int) -> tuple[Any, dict[str, Any]]:
+def _held_item(view: View, item_id: int) -> tuple[Any, dict[str, Any]]:
+    return _open_item(view, item_id, (HELD,))
+
+
+def _open_item(view: View, item_id: int, codes: Collection[str] = CODES) -> tuple[Any, dict[str, Any]]:
     item = view.get(work_item, item_id)
     if item is None:
         raise CannotAnswer(f"there is no work item W-{item_id}")
-    if item.code not in CODES:
+    if item.code == HELD and item.code not in codes:
+        raise CannotAnswer(f"W-{item_id} asks whether the document may go out: release it, or mend it")
+    if item.code not in codes:
         raise CannotAnswer(f"W-{item_id} asks for no answer: {item.what_to_do}")
     asked: dict[str, Any] = json.loads(item.data)
     if item.settled_at is not None:

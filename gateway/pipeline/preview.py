@@ -122,6 +122,8 @@ def reprocess_document(view: View, document_id: int) -> Preview:
             effects.append("It was set aside; from now on it is used, also if its number was used before.")
         case DocumentStatus.INVALID:
             effects.append("Its sender was told that we refused it; they are not told otherwise by this.")
+        case DocumentStatus.WITHHELD:
+            effects.append("It is judged by the rules again; `gateway answer` releases it all the same.")
         case DocumentStatus.REFUSED_BY_US:
             effects.append(f"If it can be written now, {row.partner} gets it with new control numbers, once.")
         case _:

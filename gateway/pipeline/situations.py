@@ -234,6 +234,20 @@ SITUATIONS: dict[str, Situation] = {
         "You, or {partner}'s EDI desk",
         "Answer which code of theirs it is, or ask them.",
     ),
+    "held-before-sending": Situation(
+        "source data",
+        "The {kind} {business_key} for {partner} is held: {breach}.",
+        "The partner does not hear of it until it is released.",
+        "You",
+        "Mend it: {remedy}. Or release it as it is.",
+    ),
+    "sent-all-the-same": Situation(
+        "source data",
+        "The {kind} {business_key} went to {partner} although {breach}.",
+        "They may refuse it, or charge for it.",
+        "You",
+        "Next time: {remedy}.",
+    ),
     "cannot-write": Situation(
         "orchestration",
         "We cannot write the {kind} for {partner}: {reason}.",

@@ -30,6 +30,8 @@ STANDING = {
     "stuck": "our map could not carry it",
     "done": "used",
     "composed": "waits for its map",
+    "withheld": "breaks a rule that holds before sending; waits for a person",
+    "waived": "a person wants it sent all the same; waits for its map",
     "refused-by-us": "we cannot write it",
     "ready": "waits for its envelope",
     "wrapped": "in its envelope, on its way",

@@ -33,6 +33,7 @@ from gateway.store.schema import (
 
 NAME = re.compile(r"([TDLWE])-(\d{1,18})")
 LETTERS = "TDLWEevt_-"  # what stands before the number in a line's subject
+TROUBLE = ("invalid", "held", "stuck", "withheld", "refused", "refused-by-us", "undelivered")
 MOST = 500  # documents of one trace; a file of 50,000 is not read by a person
 
 
@@ -216,7 +217,7 @@ def _documents(view: View, rows: Sequence[Any]) -> Iterable[Line]:
     for row in rows:
         envelope = envelopes.get(row.interchange_id)
         text = document_words(row, envelope)
-        trouble = row.status in ("invalid", "held", "stuck", "refused", "refused-by-us", "undelivered")
+        trouble = row.status in TROUBLE
         yield Line(row.received_at, row.received_at, f"D-{row.id}", "document", row.lane, text, trouble)
 
 

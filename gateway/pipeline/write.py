@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway import __version__
 from gateway.canonical import Document
+from gateway.flows.before_sending import Breach
 from gateway.formats import words
 from gateway.formats.finding import Severity
 from gateway.formats.x12.writer import UnwritableValue, write_set
-from gateway.lifecycle import Outcome, move
+from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import MapError
 from gateway.partners.book import Book
-from gateway.pipeline import collecting
+from gateway.partners.terms import Weight
+from gateway.pipeline import before_sending, collecting
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.answering import Answers, given_for
+from gateway.pipeline.before_sending import Breaches
 from gateway.pipeline.house import House
 from gateway.pipeline.questions import Question, asked_by
 from gateway.pipeline.questions import alerts as question_alerts
@@ -37,6 +40,8 @@ class Written:
     problem: str | None = None
     where: str = ""
     questions: tuple[Question, ...] = ()  # what a person must answer before it can be written
+    held: tuple[Breach, ...] = ()  # rules of the agreement it breaks: a person decides
+    warned: tuple[Breach, ...] = ()  # ... and it goes out all the same
 
 
 def write(house: House, rows: Sequence[Any]) -> list[Written]:
@@ -46,13 +51,21 @@ def write(house: House, rows: Sequence[Any]) -> list[Written]:
     with house.store.read() as view:
         made = canonical_documents.load(view, {row.id for row in rows} | answered)
         given = given_for(view, [row.id for row in rows if row.map_revision is not None])  # it ran before
-    return [_write(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ())) for row in rows]
+        rules = before_sending.judge(view, book, rows, made)
+    return [
+        _write(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ()), rules[row.id])
+        for row in rows
+    ]
 
 
-def _write(book: Book, row: Any, made: Document, answers: Document | None, given: Answers) -> Written:
+def _write(
+    book: Book, row: Any, made: Document, answers: Document | None, given: Answers, rules: Mapping[Weight, Breaches]
+) -> Written:
     agreement = book.agreements.get(row.agreement)
     if agreement is None or agreement.map is None:
         return Written(row, [], None, "its agreement names no map")
+    if rules["hold"] and row.status != DocumentStatus.WAIVED:
+        return Written(row, [], None, held=rules["hold"])
     chart = book.chart(agreement, given)
     try:
         segments = chart.write(made, partner=row.partner, answers=[answers] if answers else [])
@@ -70,14 +83,14 @@ def _write(book: Book, row: Any, made: Document, answers: Document | None, given
         write_set(whole, separators_for(agreement, row.version))
     except UnwritableValue as error:
         return Written(row, [], chart.revision, str(error))
-    return Written(row, segments, chart.revision)
+    return Written(row, segments, chart.revision, warned=rules["warn"])
 
 
 def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, dict[str, Any]]]:
     """Store the final text of each set; returns each row with the column values that move it on."""
     book, finished = house.book(), []
     alerts: list[Alert] = []
-    due = collecting.due(tx, book, [result.row.agreement for result in results if result.problem is None])
+    due = collecting.due(tx, book, [result.row.agreement for result in results if result.segments])
     for result in results:
         row = result.row
         values: dict[str, Any] = {
@@ -86,6 +99,10 @@ def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, 
             "code_version": __version__,
             "updated_at": tx.now,
         }
+        alerts += before_sending.alerts(row, result.held, result.warned)
+        if result.held:
+            finished.append((row, {**values, "status": move(row.status, Outcome.SET_ASIDE)}))
+            continue
         if result.problem is not None:
             finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
             if result.questions:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mapping.formats import DATE8, DECIMAL, IMPLIED, NAMED, TIME, Format, check_digit, code_table, date_pattern
+from gateway.canonical.gs1 import check_digit
+from gateway.mapping.formats import DATE8, DECIMAL, IMPLIED, NAMED, TIME, Format, code_table, date_pattern
 
 numbers = st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**9), max_value=10**9)
 
