@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from gateway import __version__
-from gateway.api import as2, orders, partner, problems, records
+from gateway.api import as2, orders, partner, problems, records, reference
 from gateway.api.door import Door
 from gateway.store.lease import backlog, oldest_due_seconds
 
@@ -19,13 +19,21 @@ an `Idempotency-Key`.
 
 def build(door: Door) -> FastAPI:
     """The application over one house."""
-    app = FastAPI(title="B2B gateway", version=__version__, description=DESCRIPTION, openapi_url="/v1/openapi.json")
+    app = FastAPI(
+        title="B2B gateway",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # FastAPI's own page takes its scripts from somebody else's server
+        redoc_url=None,
+    )
     app.state.door = door
     problems.install(app)
     app.include_router(as2.router)
     app.include_router(partner.router)
     app.include_router(orders.router)
     app.include_router(records.router)
+    reference.install(app)
 
     @app.get("/healthz", tags=["health"], summary="The process lives")
     async def healthz() -> dict[str, str]:

@@ -17,4 +17,6 @@ class Page(BaseModel, Generic[T]):
     """Some of a list."""
 
     items: list[T]
-    next: str | None = Field(None, description="Give it as `after` to get what follows; absent on the last page.")
+    next: str | None = Field(
+        None, description="Give it as `after` to get what follows; absent on the last page.", examples=["90417"]
+    )

@@ -122,7 +122,7 @@ def transmission_status(transmission_id: str, use: Used, who: Partner) -> Transm
             .order_by(document.c.id)
             .limit(1000)
         )
-    return TransmissionShape.of(row, [DocumentShape.of(one) for one in documents])
+    return TransmissionShape.of(row, documents=[DocumentShape.of(one) for one in documents])
 
 
 @router.get("/documents", summary="Your documents, newest first")

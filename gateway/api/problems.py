@@ -21,8 +21,12 @@ class ProblemDetails(BaseModel):
     )
     title: str = Field(description="The kind of problem in a few words.", examples=["There is no such order"])
     status: int = Field(description="The HTTP status code.", examples=[404])
-    detail: str | None = Field(None, description="What is wrong with this request, and what to do.")
-    instance: str | None = Field(None, description="The id of what this is about, e.g. T-12.")
+    detail: str | None = Field(
+        None,
+        description="What is wrong with this request, and what to do.",
+        examples=["Nothing of yours is called D-9."],
+    )
+    instance: str | None = Field(None, description="The id of what this is about.", examples=["T-12"])
 
 
 class Problem(Exception):

@@ -11,7 +11,7 @@ from gateway.api.door import Door, Reader, Used, Writer
 from gateway.api.names import name_of, number_of
 from gateway.api.pages import After, Limit, Page
 from gateway.api.problems import RESPONSES, Problem, not_found
-from gateway.api.shapes import DeliveryShape, DocumentShape, ExceptionShape
+from gateway.api.shapes import DeliveryShape, DocumentShape, ExceptionShape, TryShape
 from gateway.pipeline import again
 from gateway.pipeline.deliver import as_cloudevent
 from gateway.store import canonical_documents, events, payloads, work_items
@@ -31,11 +31,11 @@ def documents(
     who: Reader,
     limit: Limit = 50,
     after: After = None,
-    partner: str | None = None,
-    status: str | None = None,
+    partner: Annotated[str | None, Query(description="Only of this partner.")] = None,
+    status: Annotated[str | None, Query(description="Only in this status; docs/lifecycle.md lists them.")] = None,
     kind: Annotated[str | None, Query(description="order, order-response, shipment, invoice, ...")] = None,
-    direction: Annotated[str | None, Query(pattern="^(in|out)$")] = None,
-    business_key: str | None = None,
+    direction: Annotated[str | None, Query(pattern="^(in|out)$", description="in or out.")] = None,
+    business_key: Annotated[str | None, Query(description="Only with this number.")] = None,
 ) -> Page[DocumentShape]:
     wanted = _page("document", document, who.lane, after, limit).where(document.c.released)
     asked = {"partner": partner, "status": status, "kind": kind, "direction": direction, "business_key": business_key}
@@ -110,8 +110,8 @@ def deliveries(
     who: Reader,
     limit: Limit = 50,
     after: After = None,
-    status: str | None = None,
-    target: str | None = None,
+    status: Annotated[str | None, Query(description="Only in this status; docs/lifecycle.md lists them.")] = None,
+    target: Annotated[str | None, Query(description="Only to this connection or system.")] = None,
 ) -> Page[DeliveryShape]:
     wanted = _page("delivery", delivery, who.lane, after, limit)
     for name, value in {"status": status, "target": target}.items():
@@ -130,7 +130,7 @@ def one_delivery(delivery_id: str, use: Used, who: Reader) -> DeliveryShape:
         tries = view.all(
             select(delivery_attempt).where(delivery_attempt.c.delivery_id == row.id).order_by(delivery_attempt.c.n)
         )
-    return DeliveryShape.of(row, list(tries))
+    return DeliveryShape.of(row, tries=[TryShape.of(one) for one in tries])
 
 
 @router.post("/deliveries/{delivery_id}/resend", tags=["deliveries"], status_code=202, summary="The same bytes again")
@@ -162,7 +162,10 @@ def _delivery(use: Door, delivery_id: str, lane: str) -> Any:
 
 @router.get("/exceptions", tags=["exceptions"], summary="What a person has to look at, by what is lost first")
 def exceptions(
-    use: Used, who: Reader, limit: Limit = 50, status: Annotated[str, Query(pattern="^(open|settled)$")] = "open"
+    use: Used,
+    who: Reader,
+    limit: Limit = 50,
+    status: Annotated[str, Query(pattern="^(open|settled)$", description="open or settled.")] = "open",
 ) -> Page[ExceptionShape]:
     wanted = (
         select(work_item)
