@@ -168,6 +168,12 @@ class Book:
 
     def sending(self, partner: str, document: str, lane: str, company: str | None = None) -> Agreement | None:
         """The agreement under which this partner takes a document: a canonical kind (`shipment`) or a set (`856`)."""
+        key = (partner, document, lane, company)
+        if key not in self._sending:
+            self._sending[key] = self._find_sending(*key)
+        return self._sending[key]
+
+    def _find_sending(self, partner: str, document: str, lane: str, company: str | None) -> Agreement | None:
         for agreement in self._by_partner.get(partner, ()):
             meant = agreement.direction == "out" and agreement.lane == lane and company in (None, agreement.company)
             if meant and document in (agreement.document.set_id, self.kind(agreement)):
@@ -205,6 +211,12 @@ class Book:
 
     def destinations(self, partner: str, kind: str, lane: str) -> Sequence[System]:
         """The systems that learn of what this partner sends of a canonical kind."""
+        key = (partner, kind, lane)
+        if key not in self._destinations:
+            self._destinations[key] = self._find_destinations(*key)
+        return self._destinations[key]
+
+    def _find_destinations(self, partner: str, kind: str, lane: str) -> Sequence[System]:
         names = [
             name
             for agreement in self._by_partner.get(partner, ())
@@ -234,7 +246,15 @@ class Book:
         ]
         return min((time for time in times if time is not None), default=None)
 
-    # -- indexes, made on first use --------------------------------------
+    # -- indexes, made on first use; a book never changes, so what was found once is so for good ---
+    @cached_property
+    def _sending(self) -> dict[tuple[str, str, str, str | None], Agreement | None]:
+        return {}
+
+    @cached_property
+    def _destinations(self) -> dict[tuple[str, str, str], Sequence[System]]:
+        return {}
+
     @cached_property
     def _by_partner(self) -> Mapping[str, Sequence[Agreement]]:
         index: dict[str, list[Agreement]] = {name: [] for name in self.partners}

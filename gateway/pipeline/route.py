@@ -10,12 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, tuple_, update
+from pydantic_core import to_json
+from sqlalchemy import bindparam, select, update
 
 from gateway.canonical import Order
 from gateway.flows import answers, order
@@ -27,7 +28,7 @@ from gateway.pipeline import deadlines
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.store import canonical_documents, events
-from gateway.store.engine import Tx
+from gateway.store.engine import Record, Tx, batched
 from gateway.store.ids import take
 from gateway.store.schema import delivery, delivery_document, document, flow
 
@@ -119,22 +120,15 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
     carried = [
         {"delivery_id": i, "document_id": d} for i, row in zip(ids, rows, strict=True) for d in row.pop("documents", ())
     ]
-    blank = {"payload_id": None, "body": None, "ordering_key": None, "deadline_at": None, "causation_id": None}
-    tx.execute(
-        insert(delivery),
-        [
-            {
-                **blank,
-                **row,
-                "id": i,
-                "status": DeliveryStatus.DUE,
-                "created_at": tx.now,
-                "stage": row.get("stage", "deliver"),
-                "due_at": row.get("due_at") or tx.now,
-            }
-            for i, row in zip(ids, rows, strict=True)
-        ],
-    )
+    blank: dict[str, Any] = {
+        "payload_id": None,
+        "body": None,
+        "ordering_key": None,
+        "deadline_at": None,
+        "causation_id": None,
+    }
+    blank |= {"status": DeliveryStatus.DUE, "created_at": tx.now, "stage": "deliver", "due_at": tx.now}
+    tx.insert(delivery, [{**blank, **row, "id": i} for i, row in zip(ids, rows, strict=True)])
     if carried:
         tx.insert(delivery_document, carried)
     return list(ids)
@@ -143,15 +137,7 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
 def _advance(
     tx: Tx, house: House, book: Book, touched: Mapping[tuple[str, str, str], Sequence[tuple[int, Fact]]]
 ) -> None:
-    rows = {
-        (row.kind, row.key, row.lane): row
-        for row in tx.execute(
-            select(flow)
-            .where(tuple_(flow.c.kind, flow.c.key, flow.c.lane).in_(sorted(touched)))
-            .order_by(flow.c.kind, flow.c.key, flow.c.lane)
-            .with_for_update()
-        )
-    }
+    rows = {(row.kind, row.key, row.lane): row for row in _flows(tx, touched)}
     created, changed, given = [], [], []
     owing: list[deadlines.Owing] = []
     for key, facts in touched.items():
@@ -187,6 +173,25 @@ def _advance(
     _give(tx, house, book, given)
 
 
+_these_flows = (
+    select(flow)
+    .where(flow.c.kind == bindparam("_kind"), flow.c.lane == bindparam("_lane"))
+    .where(flow.c.key.in_(bindparam("_keys", expanding=True)))
+    .order_by(flow.c.key)
+    .with_for_update()
+)
+
+
+def _flows(tx: Tx, touched: Iterable[tuple[str, str, str]]) -> Iterator[Record]:
+    """The rows of flows, locked in one order, so that two workers never wait for each other."""
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kind, key, lane in touched:
+        keys[kind, lane].append(key)
+    for kind, lane in sorted(keys):
+        for some in batched(sorted(keys[kind, lane])):
+            yield from tx.all(_these_flows, {"_kind": kind, "_lane": lane, "_keys": some})
+
+
 def _policy(book: Book, partner: str | None, lane: str) -> order.Policy:
     if partner is None:
         return order.Policy()
@@ -212,14 +217,14 @@ def _give(tx: Tx, house: House, book: Book, given: Sequence[Given]) -> None:
         for command in commands:
             match command:
                 case Call():
-                    body = {"operation": command.operation, "flow": [kind, key], "data": command.data, "ids": state.ids}
+                    body = {"operation": command.operation, "flow": (kind, key), "data": command.data, "ids": state.ids}
                     calls.append(
                         {
                             **subject,
                             "kind": "call",
                             "target": command.system,
                             "ordering_key": f"{kind}:{key}",
-                            "body": json.dumps(body),
+                            "body": to_json(body).decode(),
                             "idempotency_key": f"{lane}:{kind}:{key}:{command.name}",
                             "causation_id": str(event_id),
                         }

@@ -12,13 +12,13 @@ Three roads lead to `record`:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from pydantic_core import from_json, to_json
+from sqlalchemy import bindparam, select
 
 from gateway import __version__
 from gateway.canonical import Document, Invoice, Order, Shipment
@@ -37,7 +37,7 @@ from gateway.pipeline.questions import alerts as question_alerts
 from gateway.pipeline.route import Fact, Key, happen, order_key
 from gateway.pipeline.staging import separators_of
 from gateway.store import canonical_documents, payloads
-from gateway.store.engine import Tx
+from gateway.store.engine import Tx, batched
 from gateway.store.schema import document
 
 FACTS = {
@@ -64,13 +64,12 @@ class Gist:
     profile_revision: str
 
     def json(self) -> str:
-        return json.dumps(
-            [self.kind, self.business_key, self.keys, self.data, self.map_revision, self.profile_revision]
-        )
+        revisions = [self.map_revision, self.profile_revision]
+        return to_json([self.kind, self.business_key, self.keys, self.data, *revisions]).decode()
 
     @classmethod
     def of_json(cls, text: str) -> Gist:
-        kind, business_key, keys, data, map_revision, profile_revision = json.loads(text)
+        kind, business_key, keys, data, map_revision, profile_revision = from_json(text)
         return cls(kind, business_key, tuple((k, v) for k, v in keys), data, map_revision, profile_revision)
 
 
@@ -199,28 +198,23 @@ def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, s
     gists = [result.end.gist for result in results if isinstance(result.end, Carried)]
     if not gists:
         return {}
-    found = tx.execute(
-        select(
-            document.c.id,
-            document.c.partner,
-            document.c.lane,
-            document.c.kind,
-            document.c.business_key,
-            document.c.content_sha256,
-        )
-        .where(
-            document.c.kind.in_({gist.kind for gist in gists}),
-            document.c.business_key.in_({gist.business_key for gist in gists}),
-            document.c.direction == "in",
-            document.c.status == DocumentStatus.DONE,
-            document.c.id.not_in([r.row.id for r in results]),
-        )
-        .order_by(document.c.id)
-    )
+    ours = {result.row.id for result in results}
     first: dict[tuple[str, str, str, str], str] = {}
-    for row in found:
-        first.setdefault((row.partner, row.lane, row.kind, row.business_key), row.content_sha256)
+    for kind in {gist.kind for gist in gists}:
+        for some in batched([gist.business_key for gist in gists if gist.kind == kind]):
+            for row in tx.all(_same_keys, {"_kind": kind, "_keys": some}):
+                if row.id not in ours:
+                    first.setdefault((row.partner, row.lane, kind, row.business_key), row.content_sha256)
     return first
+
+
+_d = document.c
+_same_keys = (
+    select(_d.id, _d.partner, _d.lane, _d.business_key, _d.content_sha256)
+    .where(_d.kind == bindparam("_kind"), _d.business_key.in_(bindparam("_keys", expanding=True)))
+    .where(_d.direction == "in", _d.status == DocumentStatus.DONE)
+    .order_by(_d.id)
+)
 
 
 def _duplicate(
