@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "init": "A starter deployment in a new folder: partners, maps, samples",
     "run": "The server: one web and one worker process",
     "partner": "Begin with a new partner; see what holds for one and who said so",
+    "certificate": "The certificates of AS2 connections: show, make, import, export",
     "check": "Every fault in profiles, maps and guides, with its line and remedy",
     "test": "Do our maps mean what we think? Round trips, approved cases, score",
     "apply": "Publish profiles and maps as a new revision, after showing what changes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,17 +34,31 @@ def new(
     template: Annotated[Template, typer.Option(help="What kind of partner it is.")] = Template.RETAILER,  # type: ignore[attr-defined]
     title: Annotated[str | None, typer.Option(help="The name people know it by.")] = None,
     our: Annotated[str | None, typer.Option(help="Which of our companies; not needed while there is only one.")] = None,
+    as2: Annotated[bool, typer.Option("--as2", help="Over AS2: writes our sheet to mail, reads theirs.")] = False,
+    sheet: Annotated[Path | None, typer.Option("--sheet", help="Their AS2 sheet, as they mailed it.")] = None,
+    our_as2: Annotated[
+        str | None, typer.Option("--our-as2", metavar="ID", help="Our AS2 id; without it that of other connections.")
+    ] = None,
 ) -> None:
-    """Write the files of a new partner: a working skeleton in the test lane, to be filled in."""
+    """Write the files of a new partner: a working skeleton in the test lane, to be filled in.
+
+    With --as2 and no --sheet only our sheet is written; run it again when theirs has come.
+    """
     if not NAME.fullmatch(name):
         raise Stop(f"{name!r} is no name; use small letters, digits and dashes, e.g. blue-ridge")
     before = written()
-    files = fill(
-        str(template), name=name, title=title or name.replace("-", " ").title(), our=our or _only_company(before)
-    )
+    title, company = title or name.replace("-", " ").title(), our or _only_company(before)
+    files = fill(str(template), name=name, title=title, our=company)
     folder = folders()["partners"] / name
     if folder.exists():
         raise Stop(f"{folder} is there already; nothing was written")
+    if as2 or sheet is not None or our_as2 is not None:
+        wires = _over_as2(name, title, before, company, sheet, our_as2)
+        if wires is None:
+            return
+        if f"{name}-test" not in files[f"partners/{name}/partner.yaml"] or template == Template.CSV_WAREHOUSE:  # type: ignore[attr-defined]
+            raise Stop(f"a {template} does not speak AS2; take another template")
+        files[f"partners/{name}/connections.yaml"] = wires
     try:
         proofread(before | files)
     except ProfileFaults as faults:
@@ -92,6 +107,25 @@ def explain(
             line = f"  {path:{wide_path}}  {text:{wide_text}}  {place.layer:9}  {where}"
             print(line + (f"  ({place.why})" if place.why else ""))
         print()
+
+
+def _over_as2(
+    name: str, title: str, before: dict[str, str], company: str, sheet: Path | None, our_as2: str | None
+) -> str | None:
+    """The wires of an AS2 partner; None while their sheet is not here. Our own sheet is written either way."""
+    from gateway.cli.as2_partner import connections_file, our_side, read_sheet
+
+    theirs = read_sheet(sheet) if sheet is not None else None
+    us = our_side(before, company, our_as2)
+    wires = connections_file(name, title, theirs, us) if theirs is not None else None
+    mail = Path(f"{name}-as2-sheet.txt")
+    mail.write_text(us.sheet(), encoding="utf-8")
+    print(f"{mail}   our sheet, to be mailed to them")
+    if theirs is None:
+        print(f"When theirs has come: gateway partner new {name} --as2 --sheet FILE. Nothing else was written.")
+    else:
+        print(f"Compare by telephone: their certificate is {theirs.certificate.fingerprint}")
+    return wires
 
 
 def _only_company(files: dict[str, str]) -> str:
