@@ -180,6 +180,11 @@ class Book:
                 return agreement
         return None
 
+    def receiving(self, partner: str, kind: str, lane: str) -> Agreement | None:
+        """The first agreement under which this partner sends us a canonical kind."""
+        mine = self._by_partner.get(partner, ())
+        return next((a for a in mine if a.direction == "in" and a.lane == lane and self.kind(a) == kind), None)
+
     def kind(self, agreement: Agreement) -> str | None:
         """The canonical kind its map reads or writes."""
         if agreement.document.standard == "json":
