@@ -42,8 +42,7 @@ def stages(house: House) -> list[Stage]:
             partial(unwrap.unwrap, house),
             lambda tx, portions: release.record(tx, house, portions),
             partial(_give_up, "unwrap"),
-            batch=200,
-            batch_bytes=500_000,  # some 200 documents: what one commit stores while a door waits for its turn
+            batch=50,
         ),
         Stage(
             "confirm",
