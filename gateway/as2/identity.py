@@ -69,7 +69,7 @@ class Certificate:
         self._issuer_name = Name.read(tbs[at + 2])
         self.issuer_and_serial = tlv(SEQUENCE, tbs[at + 2].raw, tbs[at].raw)
         self.key_id = _key_id(certificate)
-        self.use_from = use_from or certificate.not_valid_before_utc
+        self.use_from = max(use_from or certificate.not_valid_before_utc, certificate.not_valid_before_utc)
         self.use_until = min(use_until or certificate.not_valid_after_utc, certificate.not_valid_after_utc)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gateway.as2.disposition import AS2Error
 from gateway.as2.identity import (
@@ -14,13 +14,14 @@ from gateway.as2.identity import (
     OurIdentity,
     OwnCertificate,
     TheirIdentity,
+    UnusableCertificate,
     our_certificate,
     their_certificate,
 )
 from gateway.as2.message import as2_name_header
 from gateway.as2.partnership import Accepts, Limits, Partnership, Sends, WantsMdn
 from gateway.channels.channel import Resolve
-from gateway.partners.secrets import SecretRef, Setting
+from gateway.partners.secrets import SecretRef, Setting, is_reference
 from gateway.partners.values import Duration, Written, wrong
 
 MadeDigest = Literal["sha256", "sha384", "sha512"]
@@ -44,6 +45,16 @@ class TheirCertificate(Written):
     certificate: Setting  # PEM, e.g. file:/etc/gateway/certs/harbor-pine.pem
     use_from: date | None = None
     use_until: date | None = None
+
+    @field_validator("certificate")
+    @classmethod
+    def _readable(cls, certificate: str) -> str:
+        if not is_reference(certificate):  # written out in the profile, as `gateway certificate import` does
+            try:
+                their_certificate(certificate.encode())
+            except UnusableCertificate as error:
+                raise wrong(str(error), "load it with `gateway certificate import FILE CONNECTION`") from error
+        return certificate
 
     def load(self, resolve: Resolve) -> Certificate:
         return their_certificate(resolve(self.certificate).encode(), _day(self.use_from), _day(self.use_until))

@@ -1,4 +1,6 @@
-"""Our answers to an order, made from it and from what an internal system told: 855, 856 and 810 in canonical form.
+"""What follows from an order, made from it and from what was told of it: 855, 856, 810, and the 940 to a warehouse.
+
+Where we are the warehouse, the order is a depositor's 940 and its answer a 945.
 
 An internal system says as little as it knows (line numbers and quantities); everything else of an answer is what the
 order said. A fact that brings a whole canonical document of its own is used as it stands.
@@ -24,11 +26,14 @@ from gateway.canonical import (
     OrderLine,
     OrderResponse,
     OrderResponseLine,
+    Package,
     Quantity,
     Shipment,
     ShippedItem,
     ShippedOrder,
+    WarehouseOrder,
 )
+from gateway.flows.warehouse_documents import shipping_advice, warehouse_order
 
 Fact = Mapping[str, Any]
 
@@ -37,7 +42,7 @@ class FactIncomplete(ValueError):
     """The internal system's fact lacks something an answer cannot do without."""
 
 
-def compose(kind: str, order: Order, fact: Fact, now: dt.datetime) -> Document:
+def compose(kind: str, order: Order | WarehouseOrder, fact: Fact, now: dt.datetime) -> Document:
     """The answer of this kind.
 
     `fact["document"]` is used whole where it is there; otherwise the answer is made from the order and
@@ -47,14 +52,18 @@ def compose(kind: str, order: Order, fact: Fact, now: dt.datetime) -> Document:
     """
     if document := fact.get("document"):
         return DOCUMENTS[kind].model_validate(document)
-    match kind:
-        case "order-response":
+    match kind, order:
+        case "order-response", Order():
             return respond(order, fact, now.date())
-        case "shipment":
+        case "shipment", Order():
             return ship_notice(order, fact, now)
-        case "invoice":
+        case "invoice", Order():
             return bill(order, fact, now.date())
-    raise FactIncomplete(f"a {kind} is not an answer to an order")
+        case "warehouse-order", Order():
+            return warehouse_order(order, fact)
+        case "warehouse-shipping-advice", WarehouseOrder():
+            return shipping_advice(order, fact, _number(fact, "shipment"), _date(fact, now.date()))
+    raise FactIncomplete(f"a {kind} does not follow from a {order.kind}")
 
 
 def respond(order: Order, fact: Fact, today: dt.date) -> OrderResponse:
@@ -107,19 +116,29 @@ def _outcomes(line: OrderLine, rejected: bool, promised: dict[str, Decimal] | No
 
 
 def ship_notice(order: Order, fact: Fact, now: dt.datetime) -> Shipment:
-    """856: the shipped lines, each with what was ordered beside it."""
+    """856: the shipped lines, each with what was ordered beside it; in cartons where the fact tells them."""
     shipped = _quantities(fact, order)
-    items = [
-        ShippedItem(
-            line_number=line.line_number,
-            identifiers=line.identifiers,
-            quantity=_shipped(line, shipped),
-            ordered=line.quantity,
-            description=line.description,
+    told = fact.get("packages") if isinstance(fact.get("packages"), list) else None
+    cartons = [one for one in told or () if one.get("sscc") or one.get("mark")]
+    packages = [
+        Package(
+            sscc=one.get("sscc"),
+            mark=one.get("mark"),
+            items=[_item(line, Decimal(one["lines"][line.line_number])) for line in _in(order, one["lines"])],
         )
-        for line in order.lines
-        if shipped is None or shipped.get(line.line_number or "", Decimal(0)) > 0
+        for one in cartons
     ]
+    packed: dict[str, Decimal] = {}
+    for one in cartons:
+        for number, quantity in one["lines"].items():
+            packed[number] = packed.get(number, Decimal(0)) + Decimal(quantity)
+    items = []
+    for line in order.lines:
+        left = None if shipped is None else shipped.get(line.line_number or "", Decimal(0))
+        if left is not None:
+            left -= packed.get(line.line_number or "", Decimal(0))
+        if left is None or left > 0:
+            items.append(_item(line, left))
     return Shipment(
         purpose="original",
         shipment_number=_number(fact, "shipment"),
@@ -139,10 +158,25 @@ def ship_notice(order: Order, fact: Fact, now: dt.datetime) -> Shipment:
                 release_number=order.release_number,
                 order_date=order.order_date,
                 department=order.department,
+                packages=packages,
                 items=items,
             )
         ],
         ids=dict(fact.get("ids", {})),
+    )
+
+
+def _in(order: Order, quantities: Mapping[str, Any]) -> list[OrderLine]:
+    return [line for line in order.lines if line.line_number in quantities]
+
+
+def _item(line: OrderLine, quantity: Decimal | None) -> ShippedItem:
+    return ShippedItem(
+        line_number=line.line_number,
+        identifiers=line.identifiers,
+        quantity=_part(line, quantity),
+        ordered=line.quantity,
+        description=line.description,
     )
 
 
@@ -197,9 +231,14 @@ def _quantities(fact: Fact, order: Order) -> dict[str, Decimal] | None:
 
 
 def _shipped(line: OrderLine, quantities: dict[str, Decimal] | None) -> Quantity | None:
-    if quantities is None or line.quantity is None:
+    return _part(line, None if quantities is None else quantities[line.line_number or ""])
+
+
+def _part(line: OrderLine, value: Decimal | None) -> Quantity | None:
+    """So much of a line; all of it where nobody says how much."""
+    if value is None or line.quantity is None:
         return line.quantity
-    value, ordered = quantities[line.line_number or ""], line.quantity
+    ordered = line.quantity
     sent = None
     if ordered.sent is not None and ordered.value:
         # The map turned the partner's unit into ours; a price is still per the unit they wrote.

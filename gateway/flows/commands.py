@@ -34,4 +34,25 @@ class Ask:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-Command = Call | Compose | Ask
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The question of this name is answered by facts: its work item is closed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A warehouse order to whoever ships for us, made from the order and stored as an outbound document.
+
+    The flow of the warehouse order begins, or ends, in the commit that stores it.
+    """
+
+    name: str
+    warehouse: str  # the partner who ships
+    number: str  # the warehouse order's own number: what a 940 calls the depositor order number
+    purpose: str  # original | cancellation
+    fact: dict[str, Any] = field(default_factory=dict)
+
+
+Command = Call | Compose | Ask | Settle | Release

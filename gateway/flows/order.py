@@ -1,4 +1,4 @@
-"""The order flow: from the partner's order to our answer, ship notice and invoice.
+"""The order flow: from the partner's order to our answer, its release to a warehouse, ship notice and invoice.
 
 Theory of operation. The state holds facts, and the names of the commands already given. `evolve` adds a fact; `decide`
 derives every command the facts allow and leaves out those given before. Nothing depends on the order in which facts
@@ -13,15 +13,16 @@ hold this file to:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from gateway.flows.commands import Ask, Call, Command, Compose
+from gateway.flows.commands import Ask, Call, Command, Compose, Release
+from gateway.flows.flow import FlowState
 
 KIND = "order"
 
@@ -35,15 +36,14 @@ class OrderStatus(StrEnum):
     REFUSED = "refused"  # an internal system refuses it; a person decides
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    CANCELLED = "cancelled"  # it was accepted, and is not wanted any more
     PARTLY_SHIPPED = "partly-shipped"
     SHIPPED = "shipped"
     INVOICED = "invoiced"
 
 
-class OrderState(BaseModel):
+class OrderState(FlowState):
     """The facts of one order."""
-
-    model_config = ConfigDict(frozen=True)
 
     order: dict[str, Any] | None = None  # document_id, order_number, lines {line number: quantity}
     ids: dict[str, str] = Field(default_factory=dict)  # system -> its number for this order
@@ -52,7 +52,9 @@ class OrderState(BaseModel):
     refusals: dict[str, dict[str, Any]] = Field(default_factory=dict)  # system -> its latest refusal
     shipments: dict[str, dict[str, Any]] = Field(default_factory=dict)  # shipment number -> fact
     invoices: dict[str, dict[str, Any]] = Field(default_factory=dict)  # invoice number -> fact
-    given: tuple[str, ...] = ()  # names of the commands already given
+    releases: dict[str, dict[str, Any]] = Field(default_factory=dict)  # warehouse order number -> fact
+    cancelled: dict[str, Any] | None = None
+    decisions: dict[str, dict[str, Any]] = Field(default_factory=dict)  # on pieces a warehouse did not ship
 
     @property
     def status(self) -> OrderStatus:
@@ -60,6 +62,8 @@ class OrderState(BaseModel):
             return OrderStatus.UNKNOWN
         if self.rejected is not None:
             return OrderStatus.REJECTED
+        if self.cancelled is not None and not self.shipments:
+            return OrderStatus.CANCELLED
         if self.accepted is not None:
             if self.invoices and self.shipments:
                 return OrderStatus.INVOICED
@@ -71,13 +75,16 @@ class OrderState(BaseModel):
         return OrderStatus.SUBMITTED if self.ids else OrderStatus.RECEIVED
 
     def open_lines(self) -> dict[str, Decimal]:
-        """Line number -> quantity not shipped yet, for lines whose quantity is known."""
+        """Line number -> quantity that is still to be shipped, for lines whose quantity is known."""
         ordered: dict[str, Any] = (self.order or {}).get("lines", {})
         left = {number: Decimal(quantity) for number, quantity in ordered.items()}
         for shipment in self.shipments.values():
             for number, quantity in shipment.get("lines", {}).items():
                 if number in left:
                     left[number] -= Decimal(quantity)
+        for decision in self.decisions.values():
+            if decision["decision"] == "cancel" and decision["line"] in left:
+                left[decision["line"]] -= Decimal(decision["quantity"])
         return {number: quantity for number, quantity in left.items() if quantity > 0}
 
 
@@ -88,12 +95,15 @@ class Policy:
     submit_to: tuple[str, ...] = ()  # systems that must take the order; empty = somebody accepts it through the API
     inform: tuple[str, ...] = ()  # systems that are told every change
     answers: frozenset[str] = field(default_factory=frozenset)  # canonical kinds the partner takes from us
+    site: str | None = None  # where we ship this partner's orders from, unless the release says otherwise
+    warehouses: Mapping[str, str] = field(default_factory=dict)  # site -> the partner who runs it for us
+    sites: frozenset[str] = field(default_factory=frozenset)  # every site of ours
 
 
 def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
     """The state after one more fact; events that are none of this flow's business change nothing."""
     match event:
-        case "order.received" if state.order is None:
+        case "order.received" | "warehouse-order.received" if state.order is None:
             return state.model_copy(update={"order": data})
         case "order.submitted":
             refusals = {system: why for system, why in state.refusals.items() if system != data["system"]}
@@ -106,25 +116,33 @@ def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
             return state.model_copy(update={"accepted": data})
         case "order.rejected" if state.accepted is None and state.rejected is None:
             return state.model_copy(update={"rejected": data})
-        case "shipment.confirmed" if data["number"] not in state.shipments:
-            return state.model_copy(update={"shipments": _with(state.shipments, data)})
+        case "order.released" if release_number(data) not in state.releases:
+            return state.model_copy(update={"releases": _sorted(state.releases, release_number(data), data)})
+        case "order.cancelled" if state.cancelled is None:
+            return state.model_copy(update={"cancelled": data})
+        case "shortage.decided" if data["id"] not in state.decisions:
+            return state.model_copy(update={"decisions": _sorted(state.decisions, data["id"], data)})
+        case "shipment.confirmed" if data.get("lines") == {}:
+            return state  # a warehouse that says it could ship nothing: the warehouse order's business
+        case "shipment.confirmed" if shipment_key(data) not in state.shipments:
+            return state.model_copy(update={"shipments": _sorted(state.shipments, shipment_key(data), data)})
         case "invoice.issued" if data["number"] not in state.invoices:
-            return state.model_copy(update={"invoices": _with(state.invoices, data)})
+            return state.model_copy(update={"invoices": _sorted(state.invoices, data["number"], data)})
     return state
 
 
-def _with(facts: dict[str, dict[str, Any]], data: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return dict(sorted({**facts, data["number"]: data}.items()))
+def _sorted(facts: dict[str, dict[str, Any]], key: str, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return dict(sorted({**facts, key: data}.items()))
 
 
-def decide(state: OrderState, policy: Policy) -> list[Command]:
-    """Every command the facts allow that was not given before."""
-    return [command for command in _allowed(state, policy) if command.name not in state.given]
+def shipment_key(data: Mapping[str, Any]) -> str:
+    """Two warehouses may give two shipments of one order the same number."""
+    return f"{data['warehouse']}/{data['number']}" if data.get("warehouse") else str(data["number"])
 
 
-def given(state: OrderState, commands: Iterable[Command]) -> OrderState:
-    """The state once these commands are stored."""
-    return state.model_copy(update={"given": tuple(sorted({*state.given, *(c.name for c in commands)}))})
+def release_number(data: Mapping[str, Any]) -> str:
+    """What the warehouse is to call it: the release's own number, else the releasing system's number of the order."""
+    return str(data.get("number") or data.get(f"{data.get('system')}_ref") or "")
 
 
 def awaited(state: OrderState, answers: frozenset[str]) -> frozenset[str]:
@@ -138,7 +156,8 @@ def awaited(state: OrderState, answers: frozenset[str]) -> frozenset[str]:
     return frozenset(name for name in waits if name.partition(":")[0] in answers)
 
 
-def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
+def allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
+    """Every command the facts allow, and every question that stands."""
     if state.order is None:
         return
     document_id = state.order["document_id"]
@@ -162,10 +181,18 @@ def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
     yield from _tell(policy, document_id, OrderStatus.ACCEPTED, "", state.accepted)
     if "order-response" in policy.answers:
         yield Compose("answer", "order-response", {**state.accepted, "decision": "accept"})
+    yield from _releases(state, policy)
+    if state.cancelled is not None:
+        yield from _tell(policy, document_id, OrderStatus.CANCELLED, "", state.cancelled)
+    for decision_id, decision in state.decisions.items():
+        status = {"cancel": "line-cancelled", "backorder": "backordered"}[decision["decision"]]
+        yield from _tell(policy, document_id, status, decision_id, decision)
     for number, shipment in state.shipments.items():
         yield from _tell(policy, document_id, OrderStatus.SHIPPED, number, shipment)
         if "shipment" in policy.answers:
             yield Compose(f"ship-notice:{number}", "shipment", shipment)
+        if "warehouse-shipping-advice" in policy.answers:  # the order is a warehouse order: we are who ships it
+            yield Compose(f"advice:{number}", "warehouse-shipping-advice", shipment)
     # Retailers match the invoice to the ship notice: it goes after the first one (STYLE.md's order of documents).
     for number, invoice in state.invoices.items() if state.shipments else ():
         yield from _tell(policy, document_id, OrderStatus.INVOICED, number, invoice)
@@ -173,9 +200,24 @@ def _allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
             yield Compose(f"invoice:{number}", "invoice", invoice)
 
 
-def _tell(
-    policy: Policy, document_id: int, status: OrderStatus, number: str, fact: dict[str, Any]
-) -> Iterable[Command]:
+def _releases(state: OrderState, policy: Policy) -> Iterable[Command]:
+    """What a warehouse run by somebody else is to ship. A site of our own is the releasing system's business."""
+    for key, release in state.releases.items():
+        number = key or str((state.order or {})["order_number"])
+        site = release.get("site") or policy.site
+        warehouse = policy.warehouses.get(site or "")
+        if warehouse is None:
+            if site is not None and site not in policy.sites:
+                known = ", ".join(sorted(policy.sites)) or "none"
+                yield Ask(f"site:{number}", "release-site-unknown", {"site": site, "number": number, "known": known})
+            continue
+        if state.cancelled is None or f"release:{number}" in state.given:
+            yield Release(f"release:{number}", warehouse, number, "original", {**release, "site": site})
+        if state.cancelled is not None and f"release:{number}" in state.given:
+            yield Release(f"cancel:{number}", warehouse, number, "cancellation", {**release, "site": site})
+
+
+def _tell(policy: Policy, document_id: int, status: str, number: str, fact: dict[str, Any]) -> Iterable[Command]:
     for system in policy.inform:
         name = f"inform:{system}:{status}" + (f":{number}" if number else "")
         yield Call(name, system, "update_order", {**fact, "status": status, "document_id": document_id})

@@ -168,11 +168,22 @@ class Book:
 
     def sending(self, partner: str, document: str, lane: str, company: str | None = None) -> Agreement | None:
         """The agreement under which this partner takes a document: a canonical kind (`shipment`) or a set (`856`)."""
+        key = (partner, document, lane, company)
+        if key not in self._sending:
+            self._sending[key] = self._find_sending(*key)
+        return self._sending[key]
+
+    def _find_sending(self, partner: str, document: str, lane: str, company: str | None) -> Agreement | None:
         for agreement in self._by_partner.get(partner, ()):
             meant = agreement.direction == "out" and agreement.lane == lane and company in (None, agreement.company)
             if meant and document in (agreement.document.set_id, self.kind(agreement)):
                 return agreement
         return None
+
+    def receiving(self, partner: str, kind: str, lane: str) -> Agreement | None:
+        """The first agreement under which this partner sends us a canonical kind."""
+        mine = self._by_partner.get(partner, ())
+        return next((a for a in mine if a.direction == "in" and a.lane == lane and self.kind(a) == kind), None)
 
     def kind(self, agreement: Agreement) -> str | None:
         """The canonical kind its map reads or writes."""
@@ -205,6 +216,12 @@ class Book:
 
     def destinations(self, partner: str, kind: str, lane: str) -> Sequence[System]:
         """The systems that learn of what this partner sends of a canonical kind."""
+        key = (partner, kind, lane)
+        if key not in self._destinations:
+            self._destinations[key] = self._find_destinations(*key)
+        return self._destinations[key]
+
+    def _find_destinations(self, partner: str, kind: str, lane: str) -> Sequence[System]:
         names = [
             name
             for agreement in self._by_partner.get(partner, ())
@@ -234,7 +251,15 @@ class Book:
         ]
         return min((time for time in times if time is not None), default=None)
 
-    # -- indexes, made on first use --------------------------------------
+    # -- indexes, made on first use; a book never changes, so what was found once is so for good ---
+    @cached_property
+    def _sending(self) -> dict[tuple[str, str, str, str | None], Agreement | None]:
+        return {}
+
+    @cached_property
+    def _destinations(self) -> dict[tuple[str, str, str], Sequence[System]]:
+        return {}
+
     @cached_property
     def _by_partner(self) -> Mapping[str, Sequence[Agreement]]:
         index: dict[str, list[Agreement]] = {name: [] for name in self.partners}

@@ -25,6 +25,12 @@ class Ids(Written):
     gln: str | None = Field(
         default=None, pattern=r"^\d{13}$", description="Global Location Number, 13 digits.", examples=["0614141000012"]
     )
+    gs1_prefix: str | None = Field(
+        default=None,
+        pattern=r"^\d{7,10}$",
+        description="GS1 company prefix: cartons we number (SSCC) begin with it.",
+        examples=["0614141"],
+    )
 
 
 class Address(Written):
@@ -65,6 +71,13 @@ class Calendar(Written):
 
 class Site(Written):
     """A place of ours that ships or receives."""
+
+    warehouse: str | None = Field(
+        default=None,
+        description="The partner who runs it for us (a 3PL): what is released to this site goes to them as a "
+        "warehouse order. Without one it is our own, and our own systems ship from it.",
+        examples=["blue-ridge"],
+    )
 
     address: Address | None = Field(default=None, description="Where it is.")
     gln: str | None = Field(default=None, pattern=r"^\d{13}$", description="Its Global Location Number.")

@@ -23,6 +23,8 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
         lines = said.lines["agreement", agreement.name]
         yield from _named_things(said, agreement, lines)
         yield from _document(agreement, lines, library)
+        yield from _site(said, agreement, lines)
+    yield from _warehouses(said)
     yield from _codes(said, library)
     yield from _collisions(said)
     yield from _of_one_mind(said)
@@ -105,6 +107,34 @@ def _destinations(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[F
                 f"a {agreement.lane} agreement would reach `{name}`, a {system.lane} system",
                 f"the {agreement.lane} lane has {', '.join(sorted(in_lane)) or 'none yet; write `destinations: []`'}",
             )
+
+
+def _site(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
+    company = said.companies.get(agreement.company)
+    if agreement.direction == "in" and agreement.ship_from and company and agreement.ship_from not in company.sites:
+        place = lines.at(("ship_from",))
+        yield place.fault(
+            f"{agreement.company} has no site `{agreement.ship_from}`", nearest(agreement.ship_from, company.sites)
+        )
+
+
+def _warehouses(said: Loaded) -> Iterator[Fault]:
+    """Who runs a site for us is a partner who takes our warehouse orders."""
+    for name, company in said.companies.items():
+        for site, place in company.sites.items():
+            if place.warehouse is None:
+                continue
+            line = said.lines["company", name].at(("sites", site, "warehouse"))
+            if place.warehouse not in said.partners:
+                yield line.fault(f"there is no partner `{place.warehouse}`", nearest(place.warehouse, said.partners))
+            elif not any(
+                a.partner == place.warehouse and a.company == name and a.direction == "out"
+                for a in said.agreements.values()
+            ):
+                yield line.fault(
+                    f"{place.warehouse} takes nothing from {name}",
+                    "add an agreement that sends them a warehouse order, e.g. `send: x12/004010/940`",
+                )
 
 
 def _own_ids(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
@@ -190,9 +220,9 @@ def _codes(said: Loaded, library: Library) -> Iterator[Fault]:
             try:
                 chart = library.map(name, Rows.of(files, ask))
             except MapFaults as found:
-                maps = []  # what a broken one has cannot be said
-                yield from (Fault(f.file, f.line, f.text, f.remedy) for f in found.faults if f.file in dict(files))
-                break
+                ours = {file for file in said.files if file.startswith(f"partners/{partner}/")}
+                yield from (Fault(f.file, f.line, f.text, f.remedy) for f in found.faults if f.file in ours)
+                continue
             tables |= set(chart.language.codes)
             units |= set(chart.language.codes["unit"].table if "unit" in chart.language.codes else ())
             for n, table in enumerate(ask):

@@ -193,11 +193,19 @@ class Terms(Written):
         description="Our systems of the same lane: one that can submit must take it, the others are told.",
         examples=["[erp, crm]"],
     )
+    ship_from: str | None = Field(
+        description="The site of ours that ships these orders, unless the system that releases them names another.",
+        examples=["reno"],
+    )
     deadlines: Deadlines = Field(description="What we owe them after what they sent, and how soon.")
     codes: Codes = Field(description="What their codes and units must mean to us before a document is used.")
     tolerate: Tolerate = Field(description="How strictly a document is judged.")
     envelope: Envelope = Field(description="How documents are put together before they are sent.")
     before_sending: BeforeSending = Field(description="Rules a document keeps before it goes out.")
+    cartons: Literal["as-told", "numbered"] = Field(
+        description="Cartons of a ship notice or shipping advice: with the numbers we were told, or with an SSCC of "
+        "ours (`gs1_prefix`) where a carton came without one."
+    )
     confirm: Confirm | None = Field(description="What we expect back for what we send, or `none`.")
     resend: Literal["same-bytes", "new-number"] = Field(
         description="What a resend offers first: the same bytes again, or the same document under a new number."
@@ -210,5 +218,5 @@ class Terms(Written):
         return Tolerance(Preset(self.tolerate.preset), overrides)
 
 
-RECEIVING = frozenset({"acknowledge", "duplicates", "destinations", "deadlines"})
-SENDING = frozenset({"envelope", "before_sending", "confirm", "resend"})
+RECEIVING = frozenset({"acknowledge", "duplicates", "destinations", "ship_from", "deadlines"})
+SENDING = frozenset({"envelope", "before_sending", "cartons", "confirm", "resend"})

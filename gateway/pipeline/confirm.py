@@ -15,7 +15,7 @@ from gateway.formats.x12.framing import rows_of
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
-from gateway.pipeline.route import Fact, happen, order_key
+from gateway.pipeline.route import Fact, happen, order_key, warehouse_order_key
 from gateway.pipeline.staging import separators_of
 from gateway.store import payloads
 from gateway.store.engine import Tx
@@ -152,8 +152,14 @@ def _keys(tx: Tx, ours: Any) -> tuple[tuple[str, str], ...]:
     """The order an outbound document belongs to, by the order document that it answers."""
     if ours.answers_document_id is None:
         return ()
-    number = tx.execute(select(document.c.business_key).where(document.c.id == ours.answers_document_id)).scalar()
-    return (order_key(ours.partner, number),) if number else ()
+    wanted = select(document.c.partner, document.c.business_key).where(document.c.id == ours.answers_document_id)
+    order = tx.first(wanted)
+    if order is None or not order.business_key:
+        return ()
+    about = order_key(order.partner, order.business_key)
+    if ours.kind == "warehouse-order":
+        return warehouse_order_key(ours.partner, ours.business_key), about
+    return (about,)
 
 
 def _unmatched(row: Any, answer: Answered) -> Alert:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import bindparam, select, update
 
 from gateway.formats.finding import Severity
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
@@ -22,7 +23,7 @@ from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, findings_of, plain
 from gateway.store.canonical_documents import Form, store_forms
-from gateway.store.engine import Tx
+from gateway.store.engine import Tx, batched
 from gateway.store.ids import take
 from gateway.store.schema import delivery, document, functional_group, interchange
 
@@ -107,22 +108,26 @@ def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
         for number in numbers:
             key = ("interchange " + "|".join(number),)
             tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", key)
-    c = interchange.c
     used: Used = {}
-    for start in range(0, len(numbers), 200):
-        some = numbers[start : start + 200]
-        found = tx.all(
-            select(c.id, c.company, c.partner, c.lane, c.control_number, c.content_sha256)
-            .where(
-                tuple_(c.company, c.partner, c.lane, c.control_number).in_(some),
-                c.direction == "in",
-                c.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]),
-            )
-            .order_by(c.id)
-        )
-        for row in found:
-            used.setdefault((row.company, row.partner, row.lane, row.control_number), (row.id, row.content_sha256))
+    by_parties: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for company, partner, lane, used_number in numbers:
+        by_parties[company, partner, lane].append(used_number)
+    for (company, partner, lane), theirs in by_parties.items():
+        for some in batched(theirs):
+            among = {"_company": company, "_partner": partner, "_lane": lane, "_numbers": some}
+            for row in tx.all(_same_numbers, among):
+                used.setdefault((company, partner, lane, row.control_number), (row.id, row.content_sha256))
     return used
+
+
+_i = interchange.c
+_same_numbers = (
+    select(_i.id, _i.control_number, _i.content_sha256)
+    .where(_i.company == bindparam("_company"), _i.partner == bindparam("_partner"), _i.lane == bindparam("_lane"))
+    .where(_i.direction == "in", _i.control_number.in_(bindparam("_numbers", expanding=True)))
+    .where(_i.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]))
+    .order_by(_i.id)
+)
 
 
 def _settled_by_person(one: Interchange) -> bool:

@@ -7,29 +7,29 @@ state that somebody else has changed.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, tuple_, update
+from pydantic_core import to_json
+from sqlalchemy import bindparam, select, update
 
-from gateway.canonical import Document, Order
-from gateway.flows import answers, order
-from gateway.flows.commands import Ask, Call, Command, Compose
-from gateway.lifecycle import DeliveryStatus, DocumentStatus
+from gateway.flows import advice, order, warehouse_order
+from gateway.flows.commands import Ask, Call, Command, Compose, Release, Settle
+from gateway.flows.flow import decide, given
+from gateway.lifecycle import DeliveryStatus
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
-from gateway.pipeline import deadlines
+from gateway.pipeline import deadlines, policies
 from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.compose import Composed, Wanted, compose
 from gateway.pipeline.house import House
-from gateway.store import canonical_documents, events
-from gateway.store.engine import Tx
+from gateway.store import events, work_items
+from gateway.store.engine import Record, Tx, batched
 from gateway.store.ids import take
-from gateway.store.schema import delivery, delivery_document, document, flow
+from gateway.store.schema import delivery, delivery_document, flow
 
 Key = tuple[str, str]  # (kind of flow, key)
 
@@ -59,6 +59,14 @@ def order_key(partner: str, order_number: str, release: str | None = None) -> Ke
     return order.KIND, f"{partner}/{order_number}" + (f"/{release}" if release else "")
 
 
+def warehouse_order_key(warehouse: str, number: str) -> Key:
+    """A depositor order number is unique only at the warehouse it was given to."""
+    return warehouse_order.KIND, f"{warehouse}/{number}"
+
+
+FLOWS = frozenset({order.KIND, warehouse_order.KIND})
+
+
 def happen(tx: Tx, house: House, facts: Sequence[Fact]) -> list[int]:
     """Append the facts and store everything they make us owe. Returns the ids of the event rows."""
     if not facts:
@@ -69,7 +77,7 @@ def happen(tx: Tx, house: House, facts: Sequence[Fact]) -> list[int]:
     touched: dict[tuple[str, str, str], list[tuple[int, Fact]]] = defaultdict(list)
     for i, fact in zip(ids, facts, strict=True):
         for kind, key in fact.keys:
-            if kind == order.KIND:
+            if kind in FLOWS:
                 touched[kind, key, fact.lane].append((i, fact))
     if touched:
         _advance(tx, house, book, touched)
@@ -119,22 +127,15 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
     carried = [
         {"delivery_id": i, "document_id": d} for i, row in zip(ids, rows, strict=True) for d in row.pop("documents", ())
     ]
-    blank = {"payload_id": None, "body": None, "ordering_key": None, "deadline_at": None, "causation_id": None}
-    tx.execute(
-        insert(delivery),
-        [
-            {
-                **blank,
-                **row,
-                "id": i,
-                "status": DeliveryStatus.DUE,
-                "created_at": tx.now,
-                "stage": row.get("stage", "deliver"),
-                "due_at": row.get("due_at") or tx.now,
-            }
-            for i, row in zip(ids, rows, strict=True)
-        ],
-    )
+    blank: dict[str, Any] = {
+        "payload_id": None,
+        "body": None,
+        "ordering_key": None,
+        "deadline_at": None,
+        "causation_id": None,
+    }
+    blank |= {"status": DeliveryStatus.DUE, "created_at": tx.now, "stage": "deliver", "due_at": tx.now}
+    tx.insert(delivery, [{**blank, **row, "id": i} for i, row in zip(ids, rows, strict=True)])
     if carried:
         tx.insert(delivery_document, carried)
     return list(ids)
@@ -143,31 +144,14 @@ def owe(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
 def _advance(
     tx: Tx, house: House, book: Book, touched: Mapping[tuple[str, str, str], Sequence[tuple[int, Fact]]]
 ) -> None:
-    rows = {
-        (row.kind, row.key, row.lane): row
-        for row in tx.execute(
-            select(flow)
-            .where(tuple_(flow.c.kind, flow.c.key, flow.c.lane).in_(sorted(touched)))
-            .order_by(flow.c.kind, flow.c.key, flow.c.lane)
-            .with_for_update()
-        )
-    }
+    rows = {(row.kind, row.key, row.lane): row for row in _flows(tx, touched)}
     created, changed, given = [], [], []
     owing: list[deadlines.Owing] = []
     for key, facts in touched.items():
         row = rows.get(key)
-        was = order.OrderState.model_validate_json(row.state) if row else order.OrderState()
-        state = was
-        for _, fact in facts:
-            state = order.evolve(state, fact.type, fact.data)
-        partner = next((fact.partner for _, fact in facts if fact.partner), row.partner if row else None)
-        policy = _policy(book, partner, key[2])
-        commands = order.decide(state, policy)
-        state = order.given(state, commands)
-        given.append((key, partner, state, commands, facts[-1]))
-        if partner is not None:
-            before, now = order.awaited(was, policy.answers), order.awaited(state, policy.answers)
-            owing.append(deadlines.Owing(*key, partner, before, now))
+        partner = key[1].partition("/")[0]
+        was, state, commands = _decide(book, key, row.state if row else None, [fact for _, fact in facts], owing)
+        given.append(Given(key, partner, state, commands, *facts[-1]))
         values = {"partner": partner, "state": state.model_dump_json(exclude_defaults=True), "updated_at": tx.now}
         if row is None:
             created.append({"kind": key[0], "key": key[1], "lane": key[2], "version": 1, **values})
@@ -187,134 +171,175 @@ def _advance(
     _give(tx, house, book, given)
 
 
-def _policy(book: Book, partner: str | None, lane: str) -> order.Policy:
-    if partner is None:
-        return order.Policy()
-    return order.Policy(
-        submit_to=tuple(s.name for s in book.destinations(partner, "order", lane) if "submit_order" in s.supports),
-        inform=tuple(s.name for s in book.destinations(partner, "order", lane) if "update_order" in s.supports),
-        answers=frozenset(
-            kind for kind in ("order-response", "shipment", "invoice") if book.sending(partner, kind, lane)
-        ),
-    )
+_these_flows = (
+    select(flow)
+    .where(flow.c.kind == bindparam("_kind"), flow.c.lane == bindparam("_lane"))
+    .where(flow.c.key.in_(bindparam("_keys", expanding=True)))
+    .order_by(flow.c.key)
+    .with_for_update()
+)
 
 
-Given = tuple[tuple[str, str, str], str | None, order.OrderState, list[Command], tuple[int, Fact]]
+def _flows(tx: Tx, touched: Iterable[tuple[str, str, str]]) -> Iterator[Record]:
+    """The rows of flows, locked in one order, so that two workers never wait for each other."""
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kind, key, lane in touched:
+        keys[kind, lane].append(key)
+    for kind, lane in sorted(keys):
+        for some in batched(sorted(keys[kind, lane])):
+            yield from tx.all(_these_flows, {"_kind": kind, "_lane": lane, "_keys": some})
 
 
-def _give(tx: Tx, house: House, book: Book, given: Sequence[Given]) -> None:
+State = order.OrderState | warehouse_order.WarehouseOrderState
+
+
+def _decide(
+    book: Book,
+    key: tuple[str, str, str],
+    stored: str | None,
+    facts: Sequence[Fact],
+    owing: list[deadlines.Owing],
+) -> tuple[State, State, list[Command]]:
+    """The state before and after these facts, and what must be done because of them."""
+    kind, name, lane = key
+    partner = name.partition("/")[0]
+    if kind == warehouse_order.KIND:
+        was = warehouse_order.WarehouseOrderState.model_validate_json(stored or "{}")
+        now = was
+        for fact in facts:
+            now = warehouse_order.evolve(now, fact.type, fact.data)
+        commands = decide(now, warehouse_order.allowed(now, policies.of_warehouse_order(book, partner, lane)))
+        return was, given(now, commands), commands
+    before = order.OrderState.model_validate_json(stored or "{}")
+    after = before
+    for fact in facts:
+        after = order.evolve(after, fact.type, fact.data)
+    policy = policies.of_order(book, partner, lane)
+    commands = decide(after, order.allowed(after, policy))
+    after = given(after, commands)
+    waited, waits = order.awaited(before, policy.answers), order.awaited(after, policy.answers)
+    owing.append(deadlines.Owing(kind, name, lane, partner, waited, waits))
+    return before, after, commands
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The commands of one flow, and the event that made them due."""
+
+    key: tuple[str, str, str]
+    partner: str
+    state: State
+    commands: list[Command]
+    event_id: int
+    fact: Fact
+
+
+def _give(tx: Tx, house: House, book: Book, flows: Sequence[Given]) -> None:
     """Store every command as what it is: a call that is owed, an outbound document, a question for a person."""
     calls: list[dict[str, Any]] = []
-    documents: list[dict[str, Any]] = []
+    documents: list[Wanted] = []
     alerts: list[Alert] = []
-    for (kind, key, lane), partner, state, commands, (event_id, fact) in given:
-        subject = {"lane": lane, "partner": partner, "correlation_id": fact.correlation_id}
-        for command in commands:
+    answered: list[tuple[str, str]] = []
+    for one in flows:
+        (kind, key, lane), fact = one.key, one.fact
+        for command in one.commands:
             match command:
                 case Call():
-                    body = {"operation": command.operation, "flow": [kind, key], "data": command.data, "ids": state.ids}
-                    calls.append(
-                        {
-                            **subject,
-                            "kind": "call",
-                            "target": command.system,
-                            "ordering_key": f"{kind}:{key}",
-                            "body": json.dumps(body),
-                            "idempotency_key": f"{lane}:{kind}:{key}:{command.name}",
-                            "causation_id": str(event_id),
-                        }
-                    )
+                    calls.append(_call(one, command))
                 case Compose():
-                    documents.append({**subject, "command": command, "state": state, "key": key})
+                    agreement = book.sending(one.partner, command.kind, lane)
+                    documents.append(_wanted(one, command.name, command.kind, command.fact, one.partner, agreement))
+                case Release():
+                    documents.append(_released(book, one, command))
                 case Ask():
-                    alerts.append(
-                        Alert(
-                            command.code,
-                            lane,
-                            f"{kind}:{key}:{command.name}",
-                            {"business_key": key.partition("/")[2], **command.data},
-                            where=f"Order {key.partition('/')[2]}",
-                            partner=partner,
-                            correlation_id=fact.correlation_id,
-                        )
-                    )
+                    name = key.partition("/")[2]
+                    data = {"business_key": name, "flow": [kind, key], **command.data}
+                    where = f"{kind.replace('-', ' ').capitalize()} {name}"
+                    about = f"{kind}:{key}:{command.name}"
+                    alerts.append(Alert(command.code, lane, about, data, where, None, one.partner, fact.correlation_id))
+                case Settle():
+                    answered.append((lane, f"{kind}:{key}:{command.name}"))
     owe(tx, calls)
-    _compose(tx, book, documents, alerts)
+    work_items.settle_keys(tx, answered, by="what came later")
+    composed = compose(tx, book, documents, alerts)
     raise_alerts(tx, alerts)
+    happen(tx, house, [_began(one) for one in composed if one.wanted.kind == warehouse_order.KIND])
 
 
-def send(tx: Tx, book: Book, partner: str, lane: str, made: Document) -> int | None:
-    """A document that a system of ours, or a person, wants a partner to have; None where no agreement takes it."""
-    agreement = book.sending(partner, made.kind, lane)
-    if agreement is None:
-        return None
-    (number,) = take(tx, "document")
-    tx.insert(document, [_outbound(tx, number, agreement, made, f"D-{number}", None)])
-    canonical_documents.store(tx, [(number, made)])
-    tx.wake("write")
-    return number
-
-
-def _outbound(
-    tx: Tx, number: int, agreement: Agreement, made: Document, correlation_id: str | None, answers_id: int | None
-) -> dict[str, Any]:
-    """The row of a document that is due for its map."""
+def _call(one: Given, command: Call) -> dict[str, Any]:
+    kind, key, lane = one.key
+    body = {"operation": command.operation, "flow": [kind, key], "data": command.data, "ids": one.state.ids}
     return {
-        "id": number,
-        "direction": "out",
-        "lane": agreement.lane,
-        "company": agreement.company,
-        "partner": agreement.partner,
-        "agreement": agreement.name,
-        "standard": agreement.document.standard,
-        "set_id": agreement.document.set_id,
-        "version": agreement.document.release,
-        "status": DocumentStatus.COMPOSED,
-        "released": True,
-        "kind": made.kind,
-        "business_key": made.key(),
-        "correlation_id": correlation_id,
-        "answers_document_id": answers_id,
-        "received_at": tx.now,
-        "updated_at": tx.now,
-        "stage": "write",
-        "due_at": tx.now,
+        "lane": lane,
+        "partner": one.partner,
+        "correlation_id": one.fact.correlation_id,
+        "kind": "call",
+        "target": command.system,
+        "ordering_key": f"{kind}:{key}",
+        "body": to_json(body).decode(),
+        "idempotency_key": f"{lane}:{kind}:{key}:{command.name}",
+        "causation_id": str(one.event_id),
     }
 
 
-def _local(tx: Tx, book: Book, agreement: Agreement) -> dt.datetime:
-    """Now, by the clock on our company's wall."""
-    zone = ZoneInfo(book.companies[agreement.company].zone)
-    return dt.datetime.fromtimestamp(tx.now / 1_000_000, zone)
+def _wanted(
+    one: Given, name: str, kind: str, fact: Mapping[str, Any], partner: str, agreement: Agreement | None
+) -> Wanted:
+    state = one.state
+    if not isinstance(state, order.OrderState) or state.order is None:
+        raise TypeError(f"the flow {one.key} composed a {kind} without an order")
+    whole = {**fact, "ids": state.ids}
+    return Wanted(
+        name,
+        kind,
+        whole,
+        state.order["document_id"],
+        one.key[1],
+        one.key[2],
+        partner,
+        agreement,
+        one.fact.correlation_id,
+    )
 
 
-def _compose(tx: Tx, book: Book, wanted: Sequence[dict[str, Any]], alerts: list[Alert]) -> None:
-    """Outbound documents in canonical form, due for their map."""
-    rows, bodies = [], []
-    orders = canonical_documents.load(tx, {w["state"].order["document_id"] for w in wanted}) if wanted else {}
-    for want, document_id in zip(wanted, take(tx, "document", len(wanted)), strict=True):
-        command, state = want["command"], want["state"]
-        agreement = book.sending(want["partner"], command.kind, want["lane"])
-        if agreement is None:
-            raise LookupError(f"the flow composed a {command.kind} that {want['partner']} takes under no agreement")
-        source = orders[state.order["document_id"]]
-        if not isinstance(source, Order):
-            raise TypeError(f"document {state.order['document_id']} is no order")
-        try:
-            made = answers.compose(
-                command.kind, source, {**command.fact, "ids": state.ids}, _local(tx, book, agreement)
-            )
-        except (answers.FactIncomplete, ValueError) as error:
-            data = {"kind": command.kind, "reason": str(error).splitlines()[0]}
-            where = f"Order {source.key()}"
-            key = f"compose:{want['key']}:{command.name}"
-            alerts.append(
-                Alert("cannot-write", want["lane"], key, data, where, None, want["partner"], want["correlation_id"])
-            )
-            continue
-        correlation_id = want["correlation_id"]
-        rows.append(_outbound(tx, document_id, agreement, made, correlation_id, state.order["document_id"]))
-        bodies.append((document_id, made))
-    if rows:
-        tx.insert(document, rows)
-        canonical_documents.store(tx, bodies)
+def _released(book: Book, one: Given, command: Release) -> Wanted:
+    state = one.state
+    assert isinstance(state, order.OrderState)
+    ordered = (state.order or {}).get("lines", {})
+    fact = {"lines": ordered, **command.fact, "number": command.number, "purpose": command.purpose}
+    fact |= {"flow": list(one.key[:2])}
+    company = policies.company(book, one.partner, one.key[2])
+    agreement = book.sending(command.warehouse, warehouse_order.KIND, one.key[2], company)
+    return _wanted(one, command.name, warehouse_order.KIND, fact, command.warehouse, agreement)
+
+
+def _began(one: Composed) -> Fact:
+    """The flow of a warehouse order begins with its 940, or ends with the one that takes it back."""
+    fact, wanted, source = one.wanted.fact, one.wanted, one.source
+    identifiers, words = advice.lines_of(source.lines)
+    kind, key = fact["flow"]
+    ended = fact["purpose"] == "cancellation"
+    return Fact(
+        type=warehouse_order.CANCELLED if ended else warehouse_order.RELEASED,
+        lane=wanted.lane,
+        partner=key.partition("/")[0],
+        keys=(warehouse_order_key(wanted.partner, fact["number"]), (kind, key)),
+        data={
+            "number": fact["number"],
+            "warehouse": wanted.partner,
+            "site": fact.get("site"),
+            "order": [kind, key],
+            "order_number": source.key(),
+            "lines": fact["lines"],
+            "identifiers": identifiers,
+            "items": words,
+            "ids": fact["ids"],
+            "document_id": one.id,
+            "order_document_id": wanted.source_id,
+            "correlation_id": wanted.correlation_id,
+        },
+        document_id=one.id,
+        correlation_id=wanted.correlation_id,
+        causation_id=f"D-{wanted.source_id}",
+        ids=fact["ids"],
+    )

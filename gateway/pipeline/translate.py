@@ -12,32 +12,34 @@ Three roads lead to `record`:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from pydantic_core import from_json, to_json
+from sqlalchemy import bindparam, select
 
 from gateway import __version__
-from gateway.canonical import Document, Invoice, Order, Shipment
+from gateway.canonical import Document, Invoice, Order, Shipment, WarehouseOrder, WarehouseShippingAdvice
+from gateway.flows import advice
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import MapError
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
+from gateway.pipeline import advices
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.answering import Answers, given_for
 from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.questions import Question, asked_by, uncounted
 from gateway.pipeline.questions import alerts as question_alerts
-from gateway.pipeline.route import Fact, Key, happen, order_key
+from gateway.pipeline.route import Fact, Key, happen, order_key, warehouse_order_key
 from gateway.pipeline.staging import separators_of
 from gateway.store import canonical_documents, payloads
-from gateway.store.engine import Tx
+from gateway.store.engine import Tx, batched
 from gateway.store.schema import document
 
 FACTS = {
@@ -48,7 +50,7 @@ FACTS = {
     "inventory": "inventory.reported",
     "return": "return.requested",
     "warehouse-order": "warehouse-order.received",
-    "warehouse-shipping-advice": "shipment.confirmed",
+    advices.KIND: advices.FACT,
 }
 
 
@@ -64,13 +66,12 @@ class Gist:
     profile_revision: str
 
     def json(self) -> str:
-        return json.dumps(
-            [self.kind, self.business_key, self.keys, self.data, self.map_revision, self.profile_revision]
-        )
+        revisions = [self.map_revision, self.profile_revision]
+        return to_json([self.kind, self.business_key, self.keys, self.data, *revisions]).decode()
 
     @classmethod
     def of_json(cls, text: str) -> Gist:
-        kind, business_key, keys, data, map_revision, profile_revision = json.loads(text)
+        kind, business_key, keys, data, map_revision, profile_revision = from_json(text)
         return cls(kind, business_key, tuple((k, v) for k, v in keys), data, map_revision, profile_revision)
 
 
@@ -189,7 +190,14 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
         if outcome is Outcome.TRANSLATED:
             facts.append(_fact(row, gist))
     canonical_documents.store_forms(tx, stored)
-    happen(tx, house, facts)
+    advised = [r.row.id for r in results if isinstance(r.end, Carried) and r.end.gist.kind == advices.KIND]
+    placed = advices.place(tx, facts, frozenset(advised))
+    for row, values in finished:
+        values |= placed.values.get(row.id, {})
+        if row.id in placed.set_aside:
+            values["status"] = move(row.status, Outcome.SET_ASIDE)
+    alerts += placed.alerts
+    happen(tx, house, placed.facts)
     raise_alerts(tx, dated(tx, book, alerts))
     return finished
 
@@ -199,28 +207,23 @@ def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, s
     gists = [result.end.gist for result in results if isinstance(result.end, Carried)]
     if not gists:
         return {}
-    found = tx.execute(
-        select(
-            document.c.id,
-            document.c.partner,
-            document.c.lane,
-            document.c.kind,
-            document.c.business_key,
-            document.c.content_sha256,
-        )
-        .where(
-            document.c.kind.in_({gist.kind for gist in gists}),
-            document.c.business_key.in_({gist.business_key for gist in gists}),
-            document.c.direction == "in",
-            document.c.status == DocumentStatus.DONE,
-            document.c.id.not_in([r.row.id for r in results]),
-        )
-        .order_by(document.c.id)
-    )
+    ours = {result.row.id for result in results}
     first: dict[tuple[str, str, str, str], str] = {}
-    for row in found:
-        first.setdefault((row.partner, row.lane, row.kind, row.business_key), row.content_sha256)
+    for kind in {gist.kind for gist in gists}:
+        for some in batched([gist.business_key for gist in gists if gist.kind == kind]):
+            for row in tx.all(_same_keys, {"_kind": kind, "_keys": some}):
+                if row.id not in ours:
+                    first.setdefault((row.partner, row.lane, kind, row.business_key), row.content_sha256)
     return first
+
+
+_d = document.c
+_same_keys = (
+    select(_d.id, _d.partner, _d.lane, _d.business_key, _d.content_sha256)
+    .where(_d.kind == bindparam("_kind"), _d.business_key.in_(bindparam("_keys", expanding=True)))
+    .where(_d.direction == "in", _d.status == DocumentStatus.DONE)
+    .order_by(_d.id)
+)
 
 
 def _duplicate(
@@ -270,6 +273,10 @@ def keys_of(partner: str, made: Document) -> tuple[Key, ...]:
         case Shipment():
             named = [(o.order_number, o.release_number) for o in made.orders if o.order_number]
             return tuple(order_key(partner, number, release) for number, release in dict.fromkeys(named))
+        case WarehouseOrder():  # of a depositor: for us, who ship it, it is an order like any other
+            return (order_key(partner, made.depositor_order_number),)
+        case WarehouseShippingAdvice():
+            return (warehouse_order_key(partner, made.depositor_order_number or ""),)
         case Invoice() if made.order_number:
             return (order_key(partner, made.order_number, made.release_number),)
     number = getattr(made, "order_number", None)
@@ -285,4 +292,13 @@ def _facts_of(made: Document) -> dict[str, Any]:
                 if line.line_number is not None and line.quantity is not None
             }
             return {"order_number": made.order_number, "lines": quantities}
+        case WarehouseOrder():
+            ordered = {
+                line.line_number: str(line.ordered.value)
+                for line in made.lines
+                if line.line_number is not None and line.ordered is not None
+            }
+            return {"order_number": made.depositor_order_number, "lines": ordered}
+        case WarehouseShippingAdvice():
+            return advice.said(made)
     return {"number": made.key()}

@@ -4,9 +4,13 @@ It is as careless as real ones: two POSTs with one external reference make two r
 one step every `--pace` seconds: entered, accepted (or rejected), released, shipped, invoiced. An item that runs short
 is shipped in part; the rest follows when stock comes, or is dropped if the item says `"short": "close"`.
 
+An order whose ship-to customer number is placed (`{"place": ...}`) is released to a site that is not the ERP's own: it
+waits there for the shipments that are posted to it, bills each, and releases again what is backordered.
+
 Orders of /control beside the faults:
 
     {"item": "THROW-WOOL", "price": "24.50", "stock": 18, "short": "close"}   what it knows of an item
+    {"place": "HP-1001", "site": "reno"}                                      this purchase order ships from there
     {"item": "LAMP-9", "discontinued": true}                                  orders for it are rejected by the feed
     {"customer": "C-00412", "blocked": true}                                  its orders are refused with 422
     {"advance": "SO-1001"}                                                    one step, now
@@ -24,7 +28,7 @@ from typing import Any
 from gateway.simulators.counterparty import Counterparty, NotAllowed, Request, Response, options, run
 
 STEPS = {"entered": "accepted", "accepted": "released", "released": "shipped", "shipped": "invoiced"}
-KINDS = {"shipments": "SH", "invoices": "IN", "adjustments": "AD", "returns": "RA", "changes": "CH"}
+KINDS = {"shipments": "SH", "invoices": "IN", "adjustments": "AD", "returns": "RA", "changes": "CH", "shortages": "ST"}
 UNLIMITED = 10**9
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (kind TEXT, number TEXT PRIMARY KEY, external_reference TEXT, body TEXT);
@@ -34,6 +38,7 @@ CREATE TABLE IF NOT EXISTS sales_order (number TEXT PRIMARY KEY, external_refere
 CREATE TABLE IF NOT EXISTS change (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT);
 CREATE TABLE IF NOT EXISTS item (sku TEXT PRIMARY KEY, price TEXT, stock INTEGER, short TEXT, discontinued INTEGER);
 CREATE TABLE IF NOT EXISTS customer (id TEXT PRIMARY KEY, blocked INTEGER);
+CREATE TABLE IF NOT EXISTS place (customer_po TEXT PRIMARY KEY, site TEXT);
 CREATE TABLE IF NOT EXISTS counter (kind TEXT PRIMARY KEY, value INTEGER);
 """
 
@@ -64,9 +69,13 @@ class Erp(Counterparty):
                 return self._records("changes", request)
             case "GET", "changes":
                 return self._feed(request)
-            case "POST", ("shipments" | "invoices" | "adjustments" | "returns") as kind:
+            case "POST", "shipments":
+                return self._shipped_elsewhere(request.json())
+            case "POST", "shortages":
+                return self._settle(request.json())
+            case "POST", ("invoices" | "adjustments" | "returns") as kind:
                 return self._post(kind, request.json())
-            case "GET", ("shipments" | "invoices" | "adjustments" | "returns") as kind:
+            case "GET", ("shipments" | "shortages" | "invoices" | "adjustments" | "returns") as kind:
                 return self._records(kind, request)
         return _refusal(404, "unknown", f"no {request.path} here")
 
@@ -81,6 +90,8 @@ class Erp(Counterparty):
             elif "customer" in order:
                 row = (order["customer"], bool(order.get("blocked")))
                 self.db.execute("INSERT OR REPLACE INTO customer VALUES (?, ?)", row)
+            elif "place" in order:
+                self.db.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (order["place"], order["site"]))
             elif "advance" in order:
                 self._advance(order["advance"])
             else:
@@ -179,6 +190,8 @@ class Erp(Counterparty):
         if target == "accepted" and any(self._discontinued(line["sku"]) for line in body["lines"]):
             self._set(number, "rejected", None)
             self._tell("order.rejected", number, {"reason": "an item is no longer sold"})
+        elif target == "released" and (site := self._placed(body)) is not None:
+            self._release(number, body, site)
         elif target == "shipped":
             self._ship(number, body)
         elif target == "invoiced":
@@ -186,6 +199,51 @@ class Erp(Counterparty):
         elif target is not None:
             self._set(number, target, self._next())
             self._tell(f"order.{target}", number)
+
+    def _placed(self, body: dict[str, Any]) -> str | None:
+        found = self.db.execute("SELECT site FROM place WHERE customer_po = ?", (body["customer_po"],)).fetchone()
+        return None if found is None else str(found["site"])
+
+    def _release(self, number: str, body: dict[str, Any], site: str, lines: dict[str, str] | None = None) -> None:
+        """To a site of somebody else: under a number of its own, and then we wait."""
+        wanted = lines or {str(line["line"]): str(line["quantity"]) for line in body["lines"]}
+        released = [{"line": line, "quantity": quantity} for line, quantity in wanted.items()]
+        self._set(number, "released", None)
+        self._tell(
+            "order.released",
+            number,
+            {"release": {"number": self._number("WO", 30000), "site": site, "lines": released}},
+        )
+
+    def _shipped_elsewhere(self, shipment: dict[str, Any]) -> Response:
+        """What a warehouse shipped for us: booked, and billed."""
+        answer = self._post("shipments", shipment)
+        number = shipment["order"]
+        shipped: dict[str, str] = self._order(number)["shipped"]
+        for line, quantity in (shipment.get("lines") or {}).items():
+            shipped[line] = str(Decimal(shipped.get(line, "0")) + Decimal(quantity))
+        self.db.execute("UPDATE sales_order SET shipped = ? WHERE number = ?", (json.dumps(shipped), number))
+        body = self._order(number)
+        whole = all(
+            Decimal(shipped.get(str(one["line"]), "0")) >= Decimal(str(one["quantity"])) for one in body["lines"]
+        )
+        self._bill(number, body, partly=not whole)
+        return answer
+
+    def _settle(self, shortage: dict[str, Any]) -> Response:
+        """Pieces nobody shipped: dropped from the order, or released again."""
+        answer = self._post("shortages", shortage)
+        number, line, quantity = shortage["order"], str(shortage["line"]), Decimal(str(shortage["quantity"]))
+        body = self._order(number)
+        if shortage["decision"] == "backorder":
+            self._release(number, body, self._placed(body) or "", {line: str(quantity)})
+            return answer
+        for one in body["lines"]:
+            if str(one["line"]) == line:
+                one["quantity"] = float(Decimal(str(one["quantity"])) - quantity)
+        kept = {name: body[name] for name in body if name not in ("number", "status", "shipped")}
+        self.db.execute("UPDATE sales_order SET body = ? WHERE number = ?", (json.dumps(kept), number))
+        return answer
 
     def _ship(self, number: str, body: dict[str, Any]) -> None:
         shipped: dict[str, str] = self._order(number)["shipped"]

@@ -16,6 +16,8 @@ from gateway.store.engine import Tx
 HIGHEST = 999_999_999
 """ISA13 and GS06 have nine digits; after the highest comes 1."""
 
+FOR_EVER = "SSCC"  # counters of this kind do not roll
+
 _t = schema.control_number
 
 
@@ -25,7 +27,7 @@ class Counter(NamedTuple):
     company: str
     partner: str
     lane: str
-    kind: str  # "ISA", "GS PO", "UNB" ...
+    kind: str  # "ISA", "GS PO", "UNB", "SSCC 0614141" ...
 
 
 _is_counter = [_t.c[name] == bindparam(f"_{name}") for name in Counter._fields]
@@ -33,11 +35,13 @@ _locked = select(_t.c.value).where(*_is_counter).with_for_update()
 _set = update(_t).where(*_is_counter).values(value=bindparam("_value"))
 
 
-def draw(tx: Tx, counters: Iterable[tuple[str, str, str, str]]) -> dict[tuple[str, str, str, str], list[int]]:
+def draw(
+    tx: Tx, counters: Iterable[tuple[str, str, str, str]], *, rolls: bool = True
+) -> dict[tuple[str, str, str, str], list[int]]:
     """The next numbers of several counters; one that is named n times gives n numbers.
 
     Counters are locked in key order, so that two workers never wait for each other, and until the commit, so that
-    numbers leave in the order in which they were taken.
+    numbers leave in the order in which they were taken. Numbers that do not roll are never given out a second time.
     """
     drawn: dict[tuple[str, str, str, str], list[int]] = {}
     for counter, n in sorted(Tally(counters).items()):
@@ -48,7 +52,7 @@ def draw(tx: Tx, counters: Iterable[tuple[str, str, str, str]]) -> dict[tuple[st
             fresh = dict(zip(Counter._fields, counter, strict=True)) | {"value": 0}
             tx.execute(insert(_t).values(fresh).on_conflict_do_nothing())
             last = tx.scalar(_locked, key)
-        drawn[counter] = [(last + place) % HIGHEST + 1 for place in range(n)]
+        drawn[counter] = [(last + place) % HIGHEST + 1 if rolls else last + place + 1 for place in range(n)]
         tx.execute(_set, {**key, "_value": drawn[counter][-1]})
     return drawn
 
@@ -57,5 +61,5 @@ def skip_ahead(tx: Tx, by: int) -> None:
     """After a restore: numbers given out since the backup must not be given out again."""
     for row in tx.all(select(_t).order_by(_t.c.company, _t.c.partner, _t.c.lane, _t.c.kind)):
         counter = Counter(row.company, row.partner, row.lane, row.kind)
-        value = (row.value + by - 1) % HIGHEST + 1
+        value = row.value + by if row.kind.startswith(FOR_EVER) else (row.value + by - 1) % HIGHEST + 1
         tx.execute(_set, {f"_{name}": part for name, part in counter._asdict().items()} | {"_value": value})

@@ -34,6 +34,7 @@ from sqlalchemy import (
     Engine,
     Executable,
     Row,
+    Select,
     Table,
     bindparam,
     create_engine,
@@ -105,10 +106,8 @@ class View:
     def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
         found: list[Record] = []
-        key = table.c[column]
-        for start in range(0, len(ids), IN_LIMIT):
-            among = {"among": list(ids[start : start + IN_LIMIT])}
-            found += self.all(select(table).where(key.in_(bindparam("among", expanding=True))), among)
+        for some in batched(ids):
+            found += self.all(_by_ids(table, column), {"among": some})
         return found
 
 
@@ -118,6 +117,7 @@ class Tx(View):
     def __init__(self, store: Store, connection: Connection) -> None:
         super().__init__(store, connection)
         self.wakes: set[str] = set()
+        self.locked: set[tuple[str, int, int]] = set()  # (table, id, fence) of leases seen and locked (lease.py)
         self._after_commit: list[Callable[[], None]] = []
 
     def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -151,6 +151,16 @@ class Tx(View):
     def _committed(self) -> None:
         for call in self._after_commit:
             call()
+
+
+def batched(values: Sequence[Any]) -> Iterator[list[Any]]:
+    """Any number of values in lists that fit one IN (...)."""
+    return (list(values[start : start + IN_LIMIT]) for start in range(0, len(values), IN_LIMIT))
+
+
+@cache
+def _by_ids(table: Table, column: str) -> Select[Any]:
+    return select(table).where(table.c[column].in_(bindparam("among", expanding=True)))
 
 
 def _values(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:

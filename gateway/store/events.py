@@ -9,11 +9,11 @@ below it has either announced it or ended.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import bindparam, select, text
 
 from gateway.store import ids, schema
@@ -61,9 +61,9 @@ def append(tx: Tx, facts: Sequence[Fact]) -> Sequence[int]:
                 "correlation_id": fact.correlation_id,
                 "causation_id": fact.causation_id,
                 "document_id": fact.document_id,
-                "keys": json.dumps([list(pair) for pair in fact.keys]),
-                "ids": json.dumps(dict(fact.ids)),
-                "data": json.dumps(fact.data),
+                "keys": to_json(fact.keys).decode(),
+                "ids": to_json(fact.ids).decode(),
+                "data": to_json(fact.data).decode(),
                 "occurred_at": fact.occurred_at,
                 "recorded_at": tx.now,
             }

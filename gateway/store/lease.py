@@ -19,13 +19,15 @@ Rules a reviewer can hold this file to:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, func, or_, select, update
 
 from gateway.store import schema
-from gateway.store.engine import Record, Tx, View
+from gateway.store.engine import Record, Tx, View, batched
 
 FINISHED: Mapping[str, Any] = {"stage": None, "due_at": None}
 """Column values of a row that owes nothing any more."""
@@ -36,12 +38,21 @@ _NOT_LEASED = {"lease_owner": None, "lease_until": None}
 
 
 def claim(
-    tx: Tx, table: Table, stage: str, owner: str, limit: int, lease_us: int, where: ColumnElement[bool] | None = None
+    tx: Tx,
+    table: Table,
+    stage: str,
+    owner: str,
+    limit: int,
+    lease_us: int,
+    where: ColumnElement[bool] | None = None,
+    *,
+    bytes_limit: int | None = None,
 ) -> list[Record]:
     """Lease up to `limit` due rows of a stage, oldest first; rows another transaction is claiming are passed over.
 
     Returns the rows as they are now (with their new fence and attempts). Fewer than `limit` does not mean there are no
-    more: a suspect comes alone, and heads come without the rows parked behind them.
+    more: a suspect comes alone, and heads come without the rows parked behind them. With `bytes_limit` (of a table
+    with `size`) no more are taken once they have so many bytes together.
     """
     if limit <= 0:
         return []
@@ -49,19 +60,35 @@ def claim(
         candidates = tx.all(_due(tx, table, stage, limit, where))
         mine, blocked = _heads(tx, candidates) if table is schema.delivery else (list(candidates), {})
         parked = _park(tx, blocked)
+        if bytes_limit is not None:
+            sizes = accumulate(row.size or 0 for row in mine)
+            mine = [row for row, size in zip(mine, sizes, strict=True) if size - (row.size or 0) < bytes_limit]
         if mine or not parked:
             return _take(tx, table, mine, owner, lease_us)
 
 
 def hold(tx: Tx, table: Table, rows: Sequence[Record]) -> list[Record]:
     """Lock the claimed rows and return those that are still ours by owner and fence. Call it before writing effects."""
+    leases: dict[int, tuple[str, int]] = {}
+    for some in batched([row.id for row in rows]):
+        leases |= {row.id: (row.lease_owner, row.lease_fence) for row in tx.all(_leases(table), {"among": some})}
+    held = [row for row in rows if leases.get(row.id) == (row.lease_owner, row.lease_fence)]
+    tx.locked.update((table.name, row.id, row.lease_fence) for row in held)
+    return held
+
+
+@cache
+def _leases(table: Table) -> Select[Any]:
     c = table.c
     query = select(c.id, c.lease_owner, c.lease_fence).where(c.id.in_(bindparam("among", expanding=True)))
-    if not tx.is_sqlite:
-        query = query.order_by(c.id).with_for_update()  # in key order, so two workers cannot wait for each other
-    found = tx.all(query, {"among": [row.id for row in rows]})
-    leases = {row.id: (row.lease_owner, row.lease_fence) for row in found}
-    return [row for row in rows if leases.get(row.id) == (row.lease_owner, row.lease_fence)]
+    return query.order_by(c.id).with_for_update()  # in key order, so two workers cannot wait for each other
+
+
+def _still_held(tx: Tx, table: Table, rows: Sequence[Record]) -> list[Record]:
+    """As `hold`; what this transaction has locked already nobody can have changed since."""
+    if all((table.name, row.id, row.lease_fence) in tx.locked for row in rows):
+        return list(rows)
+    return hold(tx, table, rows)
 
 
 def complete(tx: Tx, table: Table, rows: Sequence[Record], values: Sequence[Mapping[str, Any]]) -> list[Record]:
@@ -210,7 +237,8 @@ def _settle(tx: Tx, table: Table, rows: Sequence[Record], values: Sequence[Mappi
         raise ValueError(f"{len(rows)} rows but {len(values)} outcomes")
     if not rows:
         return []
-    held = hold(tx, table, rows)
+    held = _still_held(tx, table, rows)
+    tx.locked.difference_update((table.name, row.id, row.lease_fence) for row in held)
     still = {row.id for row in held}
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row, value in zip(rows, values, strict=True):

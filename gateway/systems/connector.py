@@ -30,6 +30,7 @@ class Operation(StrEnum):
     CANCEL_ORDER = "cancel_order"  # the partner no longer wants it
     UPDATE_ORDER = "update_order"  # how an order that is there stands: accepted, shipped, invoiced
     POST_SHIPMENT = "post_shipment"  # what left a warehouse, with tracking
+    SETTLE_SHORTAGE = "settle_shortage"  # what becomes of pieces a warehouse did not ship: backordered or cancelled
     POST_INVOICE = "post_invoice"  # what was billed
     ADJUST_INVENTORY = "adjust_inventory"  # a count or a difference at a warehouse
     OPEN_RETURN = "open_return"  # a return asked for

@@ -72,7 +72,15 @@ class Batches:
         for _ in self._stages:
             stage = self._stages[0]
             self._stages.append(self._stages.pop(0))
-            rows = lease.claim(tx, stage.table, stage.name, self._owner, stage.batch, stage.lease_us)
+            rows = lease.claim(
+                tx,
+                stage.table,
+                stage.name,
+                self._owner,
+                stage.batch,
+                stage.lease_us,
+                bytes_limit=stage.batch_bytes,
+            )
             if rows:
                 return _Batch(stage, rows)
         return None

@@ -42,7 +42,8 @@ def stages(house: House) -> list[Stage]:
             partial(unwrap.unwrap, house),
             lambda tx, portions: release.record(tx, house, portions),
             partial(_give_up, "unwrap"),
-            batch=50,
+            batch=200,
+            batch_bytes=500_000,  # some 200 documents: what one commit stores while a door waits for its turn
         ),
         Stage(
             "confirm",

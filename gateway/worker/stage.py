@@ -32,6 +32,7 @@ class Stage:
 
     Without `stage` among them the row keeps its stage, so that `lease.restart` can run it again."""
     batch: int = 100
+    batch_bytes: int | None = None  # of a table with `size`: no more rows once they have so many together
     lease_us: int = 60 * SECOND  # a long batch keeps its leases: keeper.py renews them
     attempts: int = 5  # a defect of ours does not go away by trying: five tell it from bad luck
     retry: RetryPolicy = field(default=RetryPolicy(first_us=SECOND, longest_us=60 * SECOND))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.flows import order
 from gateway.flows.commands import Ask, Call, Command, Compose
+from gateway.flows.flow import decide, given
 from gateway.flows.order import OrderState, OrderStatus, Policy
 
 POLICY = Policy(("erp",), ("crm",), frozenset({"order-response", "shipment", "invoice"}))
@@ -29,9 +30,9 @@ def run(facts: list[Fact], policy: Policy = POLICY) -> tuple[OrderState, list[Co
     state, commands = OrderState(), []
     for event, data in facts:
         state = order.evolve(state, event, data)
-        new = order.decide(state, policy)
+        new = decide(state, order.allowed(state, policy))
         commands += new
-        state = order.given(state, new)
+        state = given(state, new)
     return state, commands
 
 

@@ -395,3 +395,13 @@ def test_a_claim_from_a_backlog_of_200_000_stays_fast(store: Store, backlog: str
     table, stage = (D, "translate") if backlog == "free" else (L, "deliver")
     # A claim of 100 takes some 10 ms. One that looked at each waiting row would take a second.
     assert _seconds_for_three_claims(store, table, stage) < 0.6
+
+
+def test_a_claim_takes_no_more_bytes_than_one_commit_should_hold(store: Store) -> None:
+    with store.begin() as tx:
+        documents(tx, 5)
+        tx.execute(update(D).values(size=400))
+    with store.begin() as tx:
+        assert len(lease.claim(tx, D, "translate", "me", 100, MINUTE, bytes_limit=1000)) == 3
+        assert len(lease.claim(tx, D, "translate", "me", 100, MINUTE, bytes_limit=1)) == 1
+        assert len(lease.claim(tx, D, "translate", "me", 100, MINUTE, bytes_limit=1000)) == 1

@@ -1,0 +1,38 @@
+"""What the profiles want of a flow, looked up each time it decides."""
+
+from __future__ import annotations
+
+from gateway.flows import order, warehouse_order
+from gateway.partners.book import Book
+from gateway.systems.connector import Operation
+
+ORDERS = ("order", "warehouse-order")  # what is an order to us; the second where we are the warehouse
+ANSWERS = ("order-response", "shipment", "invoice", "warehouse-shipping-advice")
+
+
+def of_order(book: Book, partner: str, lane: str) -> order.Policy:
+    systems = [system for kind in ORDERS for system in book.destinations(partner, kind, lane)]
+    agreement = book.receiving(partner, "order", lane)
+    sites = book.companies[agreement.company].sites if agreement else {}
+    return order.Policy(
+        submit_to=tuple(s.name for s in systems if Operation.SUBMIT_ORDER in s.supports),
+        inform=tuple(s.name for s in systems if Operation.UPDATE_ORDER in s.supports),
+        answers=frozenset(kind for kind in ANSWERS if book.sending(partner, kind, lane)),
+        site=agreement.ship_from if agreement else None,
+        warehouses={name: site.warehouse for name, site in sites.items() if site.warehouse},
+        sites=frozenset(sites),
+    )
+
+
+def of_warehouse_order(book: Book, warehouse: str, lane: str) -> warehouse_order.Policy:
+    systems = book.destinations(warehouse, "warehouse-shipping-advice", lane)
+    return warehouse_order.Policy(
+        post_to=tuple(s.name for s in systems if Operation.POST_SHIPMENT in s.supports),
+        settle_in=tuple(s.name for s in systems if Operation.SETTLE_SHORTAGE in s.supports),
+    )
+
+
+def company(book: Book, partner: str, lane: str) -> str | None:
+    """Which of our companies this partner orders from."""
+    agreement = book.receiving(partner, "order", lane)
+    return agreement.company if agreement else None
