@@ -94,6 +94,8 @@ async def _stored(
     opened = await run_in_threadpool(
         as2_receive.open_message, whose, headers, body, size=size, remote=remote, now=now, entropy=os.urandom
     )
+    if opened.arrival.refused is not None:
+        opened = await run_in_threadpool(as2_receive.as_it_came_before, use.store, opened, body)
     if opened.arrival.refused is not None and not use.refusals.keep(name, body.size):
         return await _too_many(use, whose, name)
     receipt = await use.receive(opened.arrival)

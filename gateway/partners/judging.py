@@ -19,6 +19,7 @@ from gateway.partners.values import DocumentName, TradingId
 def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
     """Every fault that one file alone does not show."""
     yield from _shared_ids(said)
+    yield from _shared_as2_names(said)
     for agreement in said.agreements.values():
         lines = said.lines["agreement", agreement.name]
         yield from _named_things(said, agreement, lines)
@@ -71,6 +72,22 @@ def _shared_ids(said: Loaded) -> Iterator[Fault]:
                     yield place.fault(
                         f"`{trading_id}` already belongs to {first}", "an id has one owner; correct one of them"
                     )
+
+
+def _shared_as2_names(said: Loaded) -> Iterator[Fault]:
+    """Of a message that comes in only the two AS2 names are known: they must name one connection, and so one lane."""
+    owners: dict[tuple[object, object], str] = {}
+    for name, wire in said.connections.items():
+        if wire.kind != "as2":
+            continue
+        ours, theirs = wire.settings.get("our_as2_name"), wire.settings.get("their_as2_name")
+        first = owners.setdefault((ours, theirs), name)
+        if first != name:
+            place = said.lines["connection", name].at(("their_as2_name",))
+            yield place.fault(
+                f"`{name}` and `{first}` have the same two AS2 names, `{ours}` and `{theirs}`",
+                "a message could belong to either: take one away, or agree on another name, also for the test lane",
+            )
 
 
 def _named_things(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import select
+
 from gateway.as2.disposition import AS2Error, MessageTooLarge, UnexpectedProcessingError
 from gateway.as2.identity import OurIdentity, UnusableCertificate
 from gateway.as2.mdn import Mdn, make_mdn, original_message_id
@@ -280,6 +282,34 @@ def tell_of_flood(store: Store, whose: Relation, an_hour: int) -> None:
     )
     with store.begin() as tx:
         raise_alerts(tx, [alert])
+
+
+def as_it_came_before(store: Store, opened: Opened, body: Spool) -> Opened:
+    """A message that cannot be opened now, and was opened before, byte for byte: its certificate has ended meanwhile.
+
+    It is the same message, and gets the same answer as any repetition.
+    """
+    head, arrival = opened.received.head, opened.arrival
+    if head is None or arrival.refused is None or arrival.connection == NOBODY:
+        return opened
+    with store.read() as view:
+        row = view.first(
+            select(transmission).where(
+                transmission.c.connection == arrival.connection,
+                transmission.c.direction == "in",
+                transmission.c.transport_id == head.message_id,
+            )
+        )
+        stored = {one.id: one for one in view.by_ids(payload, [row.payload_id, row.wire_payload_id])} if row else {}
+    if row is None or len(stored) < 2 or any(one.purged_at is not None for one in stored.values()):
+        return opened
+    offset = stored[row.wire_payload_id].size - body.size  # behind its headers
+    if offset < 0 or _sha256(payloads.stream(store, row.wire_payload_id, offset=offset)) != body.sha256:
+        return opened
+    first = stored[row.payload_id]
+    content = payloads.Stored(first.id, first.sha256, first.size)
+    same = replace(arrival, transport_id=head.message_id, content=content, refused=None)
+    return replace(opened, arrival=same)
 
 
 def first_answer(store: Store, receipt: Receipt, opened: Opened) -> tuple[int, list[tuple[str, str]], bytes] | None:

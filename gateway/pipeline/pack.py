@@ -27,7 +27,7 @@ from gateway.store.engine import Tx
 from gateway.store.retry import SECOND
 from gateway.store.schema import as2_message
 
-AGAIN_US = 30 * SECOND
+AGAIN_US = 10 * SECOND
 """How soon it is tried again to make a message that could not be made: a person loads a certificate meanwhile."""
 
 

@@ -76,7 +76,7 @@ SITUATIONS: dict[str, Situation] = {
         "We cannot make the AS2 message of delivery L-{delivery} for {target}: {reason}.",
         "Nothing was sent; it waits, and so does whatever else goes to {target}.",
         "Our engineer",
-        "{remedy} It is tried again every half minute by itself.",
+        "{remedy} It is tried again every ten seconds by itself.",
     ),
     "as2-not-taken": Situation(
         "source data",

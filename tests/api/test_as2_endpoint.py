@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from as2_site import OURS, As2Site, as2_site, certificates, collecting
+from as2_pair import new_certificate
+from as2_site import DAY, OURS, As2Site, as2_site, certificates, collecting
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from road_documents import interchange, order
 
 from gateway.as2.build import Outgoing
@@ -81,6 +83,22 @@ def test_a_repeated_id_with_another_order_is_refused_and_asked_about(site: As2Si
     assert [row.status for row in site.road.rows(schema.transmission)] == ["received", "quarantined"]
     (item,) = site.road.rows(schema.work_item)
     assert "came before with other content" in item.title
+
+
+def test_a_repeated_message_gets_its_receipt_although_its_certificate_has_ended(site: As2Site, tmp_path: Path) -> None:
+    """The first answer was lost, and our certificate ended before the message came again."""
+    message = site.message(EDI, "<same@hp>")
+    body = message.body()
+    first = site.post(message.headers, body)
+    over = new_certificate(OURS, serial=9, start=datetime.now(UTC) - 2 * DAY, end=datetime.now(UTC) - DAY)
+    private = over.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "ours.pem").write_bytes(over.pem())
+    (tmp_path / "ours.key").write_bytes(private)
+    site.forget_certificates()
+    assert site.post(message.headers, body).content == first.content
+    changed = site.post(message.headers, body[:-1] + bytes([body[-1] ^ 1]))
+    assert b"decryption-failed" in changed.content
+    assert [row.status for row in site.road.rows(schema.transmission)] == ["received", "quarantined"]
 
 
 def refusals(site: As2Site, answer_text: str) -> None:

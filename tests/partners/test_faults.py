@@ -341,3 +341,14 @@ def test_nearest_lists_few_choices_and_samples_many() -> None:
     assert nearest("x", ["a", "b"]) == "write a or b"
     assert nearest("x", []) == "there is none yet"
     assert nearest("zz", [f"name{n}" for n in range(20)]).startswith("write one of 20 names")
+
+
+def test_two_as2_connections_between_the_same_names() -> None:
+    """A message could belong to either, and to either lane: nobody would find out before it came."""
+    wire = "  kind: as2\n  lane: {}\n  our_as2_name: US\n  their_as2_name: Them\n  require_signed: false\n"
+    wire += "  require_encrypted: false\n"
+    both = f"their-as2:\n{wire.format('production')}their-as2-test:\n{wire.format('test')}"
+    faults = faults_in({**FILES, CONNECTIONS: FILES[CONNECTIONS] + both})
+    (fault,) = [one for one in faults if "the same two AS2 names" in one.text]
+    assert (fault.file, fault.line) == (CONNECTIONS, FILES[CONNECTIONS].count("\n") + 12)
+    assert "agree on another name" in fault.remedy
