@@ -21,7 +21,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from gateway.formats.finding import Finding, Severity
-from gateway.formats.x12.automaton import Automaton, Checked, Checker
+from gateway.formats.x12.automaton import Automaton
+from gateway.formats.x12.checker import Checker
 from gateway.formats.x12.codes import Code
 from gateway.formats.x12.model import (
     UNBOUNDED,
@@ -36,6 +37,7 @@ from gateway.formats.x12.model import (
 from gateway.formats.x12.separators import DEFAULT, Separators
 from gateway.formats.x12.tolerance import RELAXATIONS, STANDARD, Tolerance
 from gateway.formats.x12.values import has_control
+from gateway.formats.x12.walk import Checked
 
 __all__ = [
     "UNBOUNDED",
