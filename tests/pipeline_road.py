@@ -66,6 +66,10 @@ class Road:
         with self.store.read() as view:
             return list(view.all(query))
 
+    def flows(self) -> list[Record]:
+        with self.store.read() as view:
+            return list(view.all(select(schema.flow).order_by(schema.flow.c.kind, schema.flow.c.key)))
+
     def files(self, connection: str = PRODUCTION) -> list[bytes]:
         folder = self.sent / connection
         return [path.read_bytes() for path in sorted(folder.iterdir())] if folder.exists() else []

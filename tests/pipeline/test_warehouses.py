@@ -1,0 +1,189 @@
+"""An order that a 3PL ships: from its release to the ship notice, over the road and on both databases."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline_road import Road
+from road_documents import interchange, order
+
+from gateway.canonical import Shipment, WarehouseOrder
+from gateway.canonical.gs1 import check_digit
+from gateway.pipeline.route import Fact, happen, order_key
+from gateway.store import canonical_documents, schema
+
+ORDER = order_key("harbor-pine", "HP-1001")
+
+
+def tell(road: Road, event: str, data: dict[str, Any]) -> None:
+    with road.store.begin() as tx:
+        fact = Fact(event, "production", "harbor-pine", (ORDER,), {"system": "erp", **data}, correlation_id="D-1")
+        happen(tx, road.house, [fact])
+    road.work()
+
+
+def released(road: Road, **more: Any) -> None:
+    """An order of two lines of 24, accepted and released to Roanoke."""
+    road.receive(interchange([order()]))
+    road.work()
+    tell(road, "order.submitted", {"ref": "SO-1001"})
+    tell(road, "order.accepted", {})
+    tell(road, "order.released", {"number": "WO-1", "site": "roanoke", **more})
+
+
+def advice(number: str, packages: list[list[str]], *, release: str = "WO-1") -> list[str]:
+    """One 945; each package is its segments after LX."""
+    body = [f"W06*N*{release}*20261120*{number}**HP-1001", "N1*WH*Blue Ridge Logistics"]
+    for n, segments in enumerate(packages, 1):
+        body += [f"LX*{n}", *segments]
+    return ["ST*945*0001", *body, f"SE*{len(body) + 2}*0001"]
+
+
+def shipped(line: int, status: str, ordered: int, left: int) -> list[str]:
+    short = ordered - left or ""
+    return [f"W12*{status}*{ordered}*{left}*{short}*EA**VN*THROW-{line}", f"N9*LI*{line}"]
+
+
+def from_blue_ridge(road: Road, *sets: list[str], number: int = 1) -> None:
+    body = interchange(sets, number=number, sender="BLUERIDGE", functional_id="SW", group=number)
+    road.receive(body, connection="blue-ridge", name=f"945-{number}")
+    road.work()
+
+
+def made(road: Road, kind: str) -> list[Any]:
+    rows = road.rows(schema.document, direction="out", kind=kind)
+    with road.store.read() as view:
+        found = canonical_documents.load(view, [row.id for row in rows])
+    return [found[row.id] for row in rows]
+
+
+def codes(road: Road) -> list[str]:
+    return [row.code for row in road.rows(schema.work_item, status="open")]
+
+
+def calls(road: Road, operation: str) -> list[dict[str, Any]]:
+    bodies = [json.loads(row.body) for row in road.rows(schema.delivery, kind="call")]
+    return [body for body in bodies if body["operation"] == operation]
+
+
+def state(road: Road, key: str) -> dict[str, Any]:
+    (row,) = [row for row in road.flows() if row.key == key]
+    found: dict[str, Any] = json.loads(row.state)
+    return found
+
+
+def test_a_release_becomes_a_warehouse_order_to_whoever_runs_the_site(road: Road) -> None:
+    released(road)
+    (sent,) = made(road, "warehouse-order")
+    assert isinstance(sent, WarehouseOrder)
+    assert (sent.depositor_order_number, sent.order_number) == ("WO-1", "HP-1001")
+    assert [(line.line_number, str(line.ordered and line.ordered.value)) for line in sent.lines] == [
+        ("1", "24"),
+        ("2", "24"),
+    ]
+    (row,) = road.rows(schema.document, direction="out", kind="warehouse-order")
+    assert (row.partner, row.status) == ("blue-ridge", "wrapped")
+    assert codes(road) == []
+
+
+def test_the_agreement_says_the_site_where_the_release_does_not(road: Road) -> None:
+    released(road, site=None, number=None)  # neither site nor number: newark, which is ours
+    assert made(road, "warehouse-order") == []
+    assert codes(road) == []
+
+
+def test_a_site_we_do_not_have_is_asked_about(road: Road) -> None:
+    released(road, site="atlantis")
+    assert codes(road) == ["release-site-unknown"]
+
+
+def test_an_order_shipped_in_full_is_announced_and_booked(road: Road) -> None:
+    released(road)
+    sscc = "006123450000000012"
+    packages = [[f"MAN*GM*{sscc}", *shipped(1, "CC", 24, 24)], shipped(2, "CC", 24, 24)]
+    from_blue_ridge(road, advice("88120", packages))
+    (notice,) = made(road, "shipment")
+    assert isinstance(notice, Shipment)
+    told, numbered = notice.orders[0].packages
+    assert told.sscc == sscc
+    assert numbered.sscc is not None  # harbor-pine wants every carton numbered
+    assert numbered.sscc.startswith("00614141")
+    assert check_digit(numbered.sscc[:17]) == numbered.sscc[17]
+    assert [item.line_number for item, _ in notice.orders[0].all_items()] == ["1", "2"]
+    (posted,) = calls(road, "post_shipment")
+    assert (posted["data"]["lines"], posted["ids"]) == ({"1": "24", "2": "24"}, {"erp": "SO-1001"})
+    assert codes(road) == []
+    advised = road.rows(schema.document, direction="in", kind="warehouse-shipping-advice")[0]
+    (ordered,) = road.rows(schema.document, direction="in", kind="order")
+    assert advised.correlation_id == ordered.correlation_id
+
+
+def test_several_advices_in_any_order_and_the_same_twice(road: Road) -> None:
+    released(road)
+    first = advice("88120", [shipped(1, "BP", 24, 18)])
+    last = advice("88121", [shipped(1, "CC", 24, 6), shipped(2, "CC", 24, 24)])
+    from_blue_ridge(road, last, number=1)
+    from_blue_ridge(road, first, number=2)
+    from_blue_ridge(road, first, number=3)
+    assert len(made(road, "shipment")) == 2
+    assert len(calls(road, "post_shipment")) == 2
+    assert state(road, "blue-ridge/WO-1").get("asked", []) == []
+    assert codes(road) == []
+
+
+def test_what_is_short_is_asked_about_and_settles_when_it_ships_after_all(road: Road) -> None:
+    released(road)
+    short = [f"W12*CP*24*18*6*EA**VN*THROW-1{'*' * 11}01", "N9*LI*1"]
+    from_blue_ridge(road, advice("88120", [short, shipped(2, "CC", 24, 24)]))
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.title == "18 of 24 000000000001 left the dock; 6 are neither shipped nor cancelled."
+    assert "out-of-stock" in item.why
+    from_blue_ridge(road, advice("88121", [shipped(1, "CC", 24, 6)]), number=2)
+    assert codes(road) == []
+
+
+def test_an_advice_for_an_order_we_never_sent_waits_with_the_closest(road: Road) -> None:
+    released(road)
+    from_blue_ridge(road, advice("88120", [shipped(1, "CC", 24, 24)], release="WO-I"))
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.code == "advice-unmatched"
+    assert "WO-I" in item.title
+    assert "The closest warehouse order is WO-1." in item.what_to_do
+    (held,) = road.rows(schema.document, status="held")
+    assert held.kind == "warehouse-shipping-advice"
+    assert made(road, "shipment") == []
+    assert calls(road, "post_shipment") == []
+
+
+def test_a_line_that_was_not_ordered_is_asked_about(road: Road) -> None:
+    released(road)
+    from_blue_ridge(road, advice("88120", [["W12*CC*5*5**EA**VN*LAMP-9"]]))
+    assert codes(road) == ["advice-line-unknown"]
+    assert made(road, "shipment") == []
+
+
+def test_a_cancelled_order_is_taken_back_from_the_warehouse(road: Road) -> None:
+    released(road)
+    tell(road, "order.cancelled", {"reason": "customer"})
+    first, second = made(road, "warehouse-order")
+    assert (first.purpose, second.purpose) == ("original", "cancellation")
+    from_blue_ridge(road, advice("88120", [shipped(1, "CC", 24, 24)]))
+    assert codes(road) == ["shipped-though-cancelled"]
+
+
+def test_an_order_cancelled_before_its_release_never_reaches_the_warehouse(road: Road) -> None:
+    road.receive(interchange([order()]))
+    road.work()
+    tell(road, "order.accepted", {})
+    tell(road, "order.cancelled", {})
+    tell(road, "order.released", {"number": "WO-1", "site": "roanoke"})
+    assert made(road, "warehouse-order") == []
+
+
+def test_no_sscc_is_given_out_twice(road: Road) -> None:
+    released(road)
+    for n in range(3):
+        from_blue_ridge(road, advice(f"8812{n}", [shipped(1, "BP", 24, 2), shipped(2, "BP", 24, 2)]), number=n + 1)
+    numbers = [package.sscc for notice in made(road, "shipment") for package in notice.orders[0].packages]
+    assert len(numbers) == len(set(numbers)) == 6
