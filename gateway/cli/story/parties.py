@@ -115,6 +115,16 @@ class Gateway:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def kill(self) -> None:
+        """SIGKILL to the supervisor and all its children at once."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        said = self.log.read_text(encoding="utf-8", errors="replace")
+        for pid in re.findall(r"process runs, pid (\d+)", said)[-2:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()

@@ -17,7 +17,7 @@ from gateway.access.keys import issue
 from gateway.access.scopes import Scope
 from gateway.cli.story import papers
 from gateway.cli.story.parties import ROOT, STARTER, Gateway, Simulator, free_port, wait_until
-from gateway.settings import Settings
+from gateway.settings import Settings, variable
 from gateway.store import ids, payloads, schema
 from gateway.store.engine import Store
 
@@ -97,14 +97,20 @@ class Cast:
         return payloads.read_all(self.store, row.payload_id).decode("ascii")
 
 
-def enter(home: Path, tell: Tell) -> Cast:
-    """Start everybody and wait until they listen."""
+def enter(home: Path, tell: Tell, **chosen: Any) -> Cast:
+    """Start everybody and wait until they listen. `chosen`: settings other than the defaults, by their names."""
     tell("The simulated retailer, ERP and CRM start, each a process that knows nothing but its wires.")
     for folder in ("in", "out", "archive"):
         (home / "var" / "harbor-pine" / folder).mkdir(parents=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    settings = Settings(home=home, partners=STARTER / "partners", maps=STARTER / "maps", http_bind=f"127.0.0.1:{port}")
+    settings = Settings(
+        home=home,
+        partners=STARTER / "partners",
+        maps=STARTER / "maps",
+        http_bind=f"127.0.0.1:{port}",
+        **chosen,
+    )
     settings.first_run()
     store = settings.open_store()
     store.migrate()
@@ -127,6 +133,7 @@ def enter(home: Path, tell: Tell) -> Cast:
             "GATEWAY_HOME": str(home),
             "GATEWAY_PARTNERS": str(settings.partners),
             "GATEWAY_MAPS": str(settings.maps),
+            **{variable(name): str(value) for name, value in chosen.items()},
             "GATEWAY_HTTP_BIND": settings.http_bind,
             "HARBOR_PINE_URL": f"{retailer.url}/edi",
             "HARBOR_PINE_TOKEN": "retailer-key",
@@ -197,7 +204,7 @@ def play(cast: Cast, tell: Tell, deadline: float) -> None:
     cast.killed.append(cast.gateway.kill_worker())
     wait_until(lambda: cast.gateway.worker_pids()[-1] != cast.killed[-1], deadline, "the worker is started again")
     tell("The supervisor has started another worker; the work goes on where the dead one stood.")
-    wait_until(lambda: _all_quiet(cast), deadline, "every order is shipped, billed and acknowledged")
+    wait_until(lambda: all_quiet(cast), deadline, "every order is shipped, billed and acknowledged")
 
 
 def _in_erp(cast: Cast, order: papers.PurchaseOrder) -> bool:
@@ -213,7 +220,7 @@ def good_orders(cast: Cast) -> list[papers.PurchaseOrder]:
     return list(dict.fromkeys(found))
 
 
-def _all_quiet(cast: Cast) -> bool:
+def all_quiet(cast: Cast) -> bool:
     """Nothing is due, nothing waits for an answer, and the retailer has its invoices."""
     d, v = schema.document, schema.delivery
     with cast.store.read() as view:

@@ -57,10 +57,32 @@ class Verdict:
         return all(check.holds for check in self.checks)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What reached the other sides of everything that had to."""
+
+    lost: list[str]
+    doubled: list[str]
+    repeated: int
+    acknowledged: dict[int, list[Paper]]
+
+
 def judge(cast: Cast) -> Verdict:
     """Compare what was sent with what arrived."""
-    orders = good_orders(cast)
-    numbers = [order.number for order in orders]
+    counts = count(cast)
+    checks = [
+        Check(
+            not counts.lost, f"Lost: {len(counts.lost)}. {_sum(cast, good_orders(cast))}", "; ".join(counts.lost[:5])
+        ),
+        Check(not counts.doubled, f"Doubled: {len(counts.doubled)}.", "; ".join(counts.doubled[:5])),
+        *_separate(cast, counts.acknowledged),
+    ]
+    return Verdict(tuple(checks), len(counts.lost), len(counts.doubled), counts.repeated)
+
+
+def count(cast: Cast) -> Counts:
+    """What is missing and what came twice, at the far sides."""
+    numbers = [order.number for order in good_orders(cast)]
     everything = list(papers_of(cast.retailer))
     by_envelope: dict[tuple[str, str], Paper] = {(paper.envelope, paper.row("ST")[2]): paper for paper in everything}
     once = list(by_envelope.values())
@@ -70,22 +92,16 @@ def judge(cast: Cast) -> Verdict:
     for number in numbers:
         _count(f"{number} in the ERP", erp[number], lost, doubled)
         for set_id in ANSWERS:
-            count = sum(1 for paper in once if paper.set_id == set_id and paper.order == number)
-            _count(f"{set_id} for {number}", count, lost, doubled)
+            found = sum(1 for paper in once if paper.set_id == set_id and paper.order == number)
+            _count(f"{set_id} for {number}", found, lost, doubled)
     told = Counter((row["about"], row["status"]) for row in cast.crm.holds()["updates"])
     for number in numbers:
         for state in STATES:
             _count(f"news to the CRM that {number} is {state}", told[number, state], lost, doubled)
     acknowledged = acknowledgements(once)
     for control_number in {one.number for one in cast.sent if one.used}:
-        count = len(acknowledged.get(control_number, []))
-        _count(f"acknowledgement of {control_number}", count, lost, doubled)
-    checks = [
-        Check(not lost, f"Lost: {len(lost)}. {_sum(cast, orders)}", "; ".join(lost[:5])),
-        Check(not doubled, f"Doubled: {len(doubled)}.", "; ".join(doubled[:5])),
-        *_separate(cast, acknowledged),
-    ]
-    return Verdict(tuple(checks), len(lost), len(doubled), len(everything) - len(once))
+        _count(f"acknowledgement of {control_number}", len(acknowledged.get(control_number, [])), lost, doubled)
+    return Counts(lost, doubled, len(everything) - len(once), acknowledged)
 
 
 def _count(what: str, count: int, lost: list[str], doubled: list[str]) -> None:
