@@ -19,6 +19,7 @@ class Site:
     internal: httpx.Client
     reader: httpx.Client
     other_lane: httpx.Client
+    admin: httpx.Client
 
     def send(self, content: bytes | None = None, **headers: str) -> httpx.Response:
         return self.partner.post("/partner/v1/documents", content=content or interchange([order()]), headers=headers)

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from gateway import __version__
-from gateway.api import as2, orders, partner, problems, records, reference
+from gateway.api import as2, exceptions, orders, partner, partners, problems, records, reference
 from gateway.api.door import Door
 from gateway.store.lease import backlog, oldest_due_seconds
 
@@ -33,6 +33,8 @@ def build(door: Door) -> FastAPI:
     app.include_router(partner.router)
     app.include_router(orders.router)
     app.include_router(records.router)
+    app.include_router(exceptions.router)
+    app.include_router(partners.router)
     reference.install(app)
 
     @app.get("/healthz", tags=["health"], summary="The process lives")

@@ -87,6 +87,7 @@ def _with(scope: Scope) -> Callable[[ApiKey], ApiKey]:
 Used = Annotated[Door, Depends(door)]
 Reader = Annotated[ApiKey, Depends(_with(Scope.INTERNAL_READ))]
 Writer = Annotated[ApiKey, Depends(_with(Scope.INTERNAL_WRITE))]
+Admin = Annotated[ApiKey, Depends(_with(Scope.ADMIN))]
 Sender = Annotated[ApiKey, Depends(_with(Scope.PARTNER_SEND))]
 Partner = Annotated[ApiKey, Depends(_with(Scope.PARTNER_READ))]
 IdempotencyKey = Annotated[

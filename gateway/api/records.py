@@ -1,21 +1,23 @@
-"""The internal API for what went over the road: documents, deliveries, exceptions, events, partners."""
+"""The internal API for what went over the road: documents, deliveries, events."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic import ValidationError
 from sqlalchemy import Select, Table, select
 
-from gateway.api.door import Door, Reader, Used, Writer
+from gateway.api.door import Door, IdempotencyKey, Reader, Used, Writer, once
 from gateway.api.names import name_of, number_of
 from gateway.api.pages import After, Limit, Page
 from gateway.api.problems import RESPONSES, Problem, not_found
-from gateway.api.shapes import DeliveryShape, DocumentShape, ExceptionShape, TryShape
-from gateway.pipeline import again
+from gateway.api.shapes import DeliveryShape, DocumentShape, SendDocument, Sent, TryShape
+from gateway.canonical import DOCUMENTS
+from gateway.pipeline import again, compose
 from gateway.pipeline.deliver import as_cloudevent
-from gateway.store import canonical_documents, events, payloads, work_items
-from gateway.store.schema import delivery, delivery_attempt, document, work_item
+from gateway.store import canonical_documents, events, payloads
+from gateway.store.schema import delivery, delivery_attempt, document
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 
@@ -46,6 +48,31 @@ def documents(
         rows = view.all(wanted)
     items = [DocumentShape.of(row) for row in rows[:limit]]
     return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+@router.post("/documents", tags=["documents"], status_code=202, summary="Send a partner a document in our language")
+def send(body: SendDocument, use: Used, who: Writer, key: IdempotencyKey = None) -> Sent:
+    """For what no order brings about by itself: our own order to a supplier, a warehouse order, a load tender. What
+    answers an order is told by /v1/orders, /v1/shipments and /v1/invoices.
+    """
+    try:
+        made = DOCUMENTS[body.kind].model_validate(body.document)
+    except KeyError:
+        detail = f"There are {', '.join(DOCUMENTS)}."
+        raise Problem(422, "no-such-kind", "Our language has no such document", detail) from None
+    except ValidationError as error:
+        faults = [{"pointer": "/document/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
+        raise Problem(422, "invalid-document", f"This is no {body.kind}", errors=faults) from None
+    with use.store.begin() as tx:
+
+        def act() -> dict[str, Any]:
+            number = compose.send(tx, use.house.book(), body.partner, who.lane, made)
+            if number is None:
+                detail = f"{body.partner} takes no {body.kind} from us in the {who.lane} lane."
+                raise Problem(422, "no-agreement", "No agreement says how it is sent", detail)
+            return {"document": name_of("document", number)}
+
+        return Sent(**once(tx, who, key, body.model_dump(), act))
 
 
 @router.get("/shipments", tags=["orders"], summary="Shipments, newest first")
@@ -160,34 +187,6 @@ def _delivery(use: Door, delivery_id: str, lane: str) -> Any:
     return row
 
 
-@router.get("/exceptions", tags=["exceptions"], summary="What a person has to look at, by what is lost first")
-def exceptions(
-    use: Used,
-    who: Reader,
-    limit: Limit = 50,
-    status: Annotated[str, Query(pattern="^(open|settled)$", description="open or settled.")] = "open",
-) -> Page[ExceptionShape]:
-    wanted = (
-        select(work_item)
-        .where(work_item.c.lane == who.lane, work_item.c.status == status)
-        .order_by(work_item.c.lost_at.is_(None), work_item.c.lost_at, work_item.c.id)
-        .limit(limit)
-    )
-    with use.store.read() as view:
-        return Page(items=[ExceptionShape.of(row) for row in view.all(wanted)])
-
-
-@router.post("/exceptions/{item_id}/settle", tags=["exceptions"], status_code=202, summary="It is dealt with")
-def settle(item_id: str, use: Used, who: Writer) -> ExceptionShape:
-    number = number_of("work item", item_id)
-    with use.store.begin() as tx:
-        row = tx.get(work_item, number)
-        if row is None or row.lane != who.lane:
-            raise not_found("exception", item_id)
-        work_items.settle(tx, [number], by=who.name)
-        return ExceptionShape.of(tx.get(work_item, number))
-
-
 @router.get("/events", tags=["events"], summary="Business events in order, as CloudEvents 1.0")
 def feed(
     use: Used,
@@ -199,20 +198,3 @@ def feed(
     """Nothing is left out and nothing comes twice: store the cursor with what you did because of the events."""
     found, after = events.feed(use.store, cursor, limit, lane=who.lane, types=type or ())
     return {"events": [as_cloudevent(row) for row in found], "cursor": after}
-
-
-@router.get("/partners", tags=["partners"], summary="Who we trade with, and on what terms")
-def partners(use: Used, who: Reader) -> list[dict[str, Any]]:
-    book = use.house.book()
-    return [
-        {
-            "name": partner.id,
-            "title": partner.name,
-            "agreements": sorted(
-                f"{a.direction} {a.document}"
-                for a in book.agreements.values()
-                if a.partner == name and a.lane == who.lane
-            ),
-        }
-        for name, partner in sorted(book.partners.items())
-    ]

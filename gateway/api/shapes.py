@@ -224,6 +224,23 @@ class BillOrder(BaseModel):
     )
 
 
+class SendDocument(BaseModel):
+    """A document in our language, for a partner."""
+
+    partner: str = Field(examples=["pine-street"])
+    kind: str = Field(examples=["order"], description="order, warehouse-order, load-tender, ...")
+    document: dict[str, Any] = Field(
+        description="Its canonical form, as `gateway translate` prints it.",
+        examples=[{"purpose": "original", "order_number": "PO-1", "lines": []}],
+    )
+
+
+class Sent(BaseModel):
+    """The document is stored and on its way."""
+
+    document: str = Field(examples=["D-90417"])
+
+
 class Told(BaseModel):
     """The fact is stored; what follows from it is on its way."""
 

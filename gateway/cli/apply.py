@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from gateway.cli.stop import Stop
 from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import publishing
 from gateway.pipeline.proofreading import proofread
+from gateway.pipeline.revisions import Change, changes
 from gateway.store.crypto import BadKey
 from gateway.store.engine import Store
 
@@ -61,9 +61,10 @@ def apply(
         except ProfileFaults as faults:
             raise Stop(f"nothing was published:\n{faults}") from None
         changed = changes(held, texts)
-        said = {"revision": book.revision, "before": before, "changes": changed, "published": False}
+        plain = [{"file": change.file, "how": change.how} for change in changed]
+        said = {"revision": book.revision, "before": before, "changes": plain, "published": False}
         if not as_json:
-            _show(held, texts, changed)
+            _show(changed)
         if changed and not dry_run and (yes or (not as_json and decided("publish", yes=yes))):
             with store.begin() as tx:
                 if moment is not None and moment <= tx.now:
@@ -78,37 +79,24 @@ def apply(
         raise typer.Exit(LEFT)
 
 
-def changes(held: Mapping[str, str], wanted: Mapping[str, str]) -> list[dict[str, str]]:
-    """Which files are new, changed or gone."""
-    found = []
-    for name in sorted({*held, *wanted}):
-        if held.get(name) != wanted.get(name):
-            how = "new" if name not in held else "gone" if name not in wanted else "changed"
-            found.append({"file": name, "how": how})
-    return found
-
-
 def _wanted(held: Mapping[str, str], paths: list[Path]) -> dict[str, str]:
     """The texts of the new revision: all that is written, or what holds with the chosen files laid over it."""
     files = written()
     if not paths:
-        return files
+        # What people answered at work items stays until the files say otherwise.
+        return {name: text for name, text in held.items() if name.endswith("/answers.yaml")} | files
     names = chosen_names(paths, {*files, *held})
     kept = {name: text for name, text in held.items() if name not in names}
     return kept | {name: files[name] for name in names if name in files}
 
 
-def _show(held: Mapping[str, str], wanted: Mapping[str, str], changed: list[dict[str, str]]) -> None:
+def _show(changed: Sequence[Change]) -> None:
     if not changed:
         print("Nothing to publish: what is written already holds.")
-        return
     for change in changed:
-        name = change["file"]
-        print(f"{change['how']}: {name}")
-        if change["how"] == "changed":
-            old, new = held[name].splitlines(), wanted[name].splitlines()
-            for line in list(difflib.unified_diff(old, new, n=1, lineterm=""))[2:]:
-                print(f"    {line}")
+        print(f"{change.how}: {change.file}")
+        for line in change.diff if change.how == "changed" else ():
+            print(f"    {line}")
 
 
 def _moment(text: str | None) -> int | None:

@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "render": "A canonical document as a partner wants it",
     "trace": "Everything about one order, document, delivery or control number",
     "resend": "The same bytes again; shows who sees what before it sends",
+    "answer": "What a unit or code means, or that a held document may go; lists what is asked",
     "reprocess": "The same input through today's maps; shows what follows first",
     "retention": "How long bodies are kept, what is over its time, legal holds",
     "migrate": "Bring the database to the shape this version needs",

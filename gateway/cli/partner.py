@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli.opening import opened_store
 from gateway.cli.profiles import folders, shown, written
 from gateway.cli.stop import Stop
-from gateway.partners.agreement import effective
+from gateway.mapping import MapFaults
+from gateway.mapping.rows import Rows
+from gateway.mapping.source import Raw
 from gateway.partners.book import Book
 from gateway.partners.faults import ProfileFaults, nearest
-from gateway.partners.loading import NAME
+from gateway.partners.loading import NAME, code_files
 from gateway.partners.skeleton import WORDS, fill
+from gateway.pipeline import publishing
 from gateway.pipeline.proofreading import proofread
+from gateway.pipeline.revisions import changes, files_of, lines_in_force
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -90,22 +97,20 @@ def explain(
         raise Stop(f"{known} has no agreement {only!r}: {said}" if only else f"{known} has no agreements yet")
     for agreement in agreements:
         rows = [
-            (path, text or "none", place)
-            for path, text, place in effective(book.lines["agreement", agreement.name], agreement.direction).leaves()
-            if not changed or place.layer != "standard"
+            line
+            for line in lines_in_force(book, known, agreement.name.partition("/")[2])
+            if not changed or line.layer != "standard"
         ]
         if as_json:
-            for path, text, place in rows:
-                origin = {"layer": place.layer, "file": place.file, "line": place.line, "why": place.why}
-                print(json.dumps({"agreement": agreement.name, "key": path, "value": text, **origin}))
+            for line in rows:
+                print(json.dumps(asdict(line)))
             continue
         way = "we receive" if agreement.direction == "in" else "we send"
         print(f"{agreement.name}: {way} {agreement.document}, {agreement.lane} lane")
-        wide_path, wide_text = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
-        for path, text, place in rows:
-            where = f"{shown(place.file)}:{place.line}"
-            line = f"  {path:{wide_path}}  {text:{wide_text}}  {place.layer:9}  {where}"
-            print(line + (f"  ({place.why})" if place.why else ""))
+        wide_key, wide_value = max(len(row.key) for row in rows), max(len(row.value) for row in rows)
+        for row in rows:
+            said = f"  {row.key:{wide_key}}  {row.value:{wide_value}}  {row.layer:9}  {shown(row.file)}:{row.line}"
+            print(said + (f"  ({row.why})" if row.why else ""))
         print()
 
 
@@ -126,6 +131,82 @@ def _over_as2(
     else:
         print(f"Compare by telephone: their certificate is {theirs.certificate.fingerprint}")
     return wires
+
+
+@app.command()
+def codes(
+    name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's folder.")],
+    table: Annotated[str | None, typer.Option("--table", help="Only this code table, e.g. unit.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--import", help="A CSV file, word,code: becomes the table.", exists=True),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+) -> None:
+    """A partner's own rows of code tables and conversions, each with its origin; or a CSV file that becomes a table."""
+    before = written()
+    if f"partners/{name}/partner.yaml" not in before:
+        known = [file.split("/")[1] for file in before if file.endswith("/partner.yaml")]
+        raise Stop(f"there is no partner {name!r}: {nearest(name, known)}")
+    if file is not None:
+        if table is None or not NAME.fullmatch(table.replace("_", "-")):
+            raise Stop("say which table the file is: --table unit")
+        target = f"partners/{name}/codes/{table}.csv"
+        try:
+            proofread(before | {target: file.read_text("utf-8-sig")})
+        except ProfileFaults as faults:
+            raise Stop(f"nothing was written, because the result would have faults:\n{faults}") from None
+        path = folders()["partners"] / name / "codes" / f"{table}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(file.read_text("utf-8-sig"), encoding="utf-8")
+        print(f"{shown(target)}: {path.read_text('utf-8').strip().count(chr(10))} rows. `gateway apply` publishes it.")
+        return
+    try:
+        rows = Rows.of(code_files(name, before))
+    except MapFaults as faults:
+        raise Stop(str(faults)) from None
+    for key, value, raw in _code_rows(rows, table):
+        where = f"{shown(raw.origin.file)}:{raw.origin.line}"
+        if as_json:
+            print(json.dumps({"table": key, "word": raw.key, "code": value, "file": where}))
+        else:
+            print(f"  {key:12} {raw.key:24} {value:16} {where}")
+
+
+def _code_rows(rows: Rows, table: str | None) -> Iterator[tuple[str, str, Raw]]:
+    for name, inner in (rows.sections["codes"].kids or {} if "codes" in rows.sections else {}).items():
+        for raw in (inner.kids or {}).values() if table in (None, name) else ():
+            yield name, raw.value or "", raw
+    for raw in (rows.sections["convert"].kids or {} if "convert" in rows.sections else {}).values():
+        if table in (None, "convert"):
+            yield "convert", raw.value or "", raw
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's folder.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write into this folder; by default among your files.")
+    ] = None,
+) -> None:
+    """Write a partner's files as they are published: what was changed over the API or answered at a work item.
+
+    `gateway apply` is the way back.
+    """
+    with opened_store() as store, store.read() as view:
+        held = publishing.active_hash(view)
+        published = files_of(publishing.files_of(view, held), name) if held else {}
+    if not published:
+        raise Stop(f"no partner {name!r} is published; `gateway apply` publishes what is written")
+    folder = to or folders()["partners"] / name
+    here = {file: (folder / file).read_text("utf-8") for file in published if (folder / file).is_file()}
+    for change in changes(here, published):
+        path = folder / change.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(published[change.file], encoding="utf-8")
+        print(f"{change.how}: {path}")
+    if here == published:
+        print(f"{folder} says already what is published.")
 
 
 def _only_company(files: dict[str, str]) -> str:

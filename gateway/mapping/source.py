@@ -256,7 +256,7 @@ def _table_over(below: Raw, over: Raw) -> Raw:
         left = [code for code in (row.value or "").split() if word == "*" or code not in claimed]
         if left and word not in (over.kids or {}):
             kids[word] = Raw(word, row.origin, " ".join(left))
-    return Raw(below.key, below.origin, None, {**(over.kids or {}), **kids})
+    return Raw(below.key, over.origin, None, {**(over.kids or {}), **kids})
 
 
 def _part(name: str, origin: Origin, parts: Mapping[str, Raw], depth: int) -> dict[str, Raw]:

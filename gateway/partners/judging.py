@@ -237,9 +237,9 @@ def _codes(said: Loaded, library: Library) -> Iterator[Fault]:
             try:
                 chart = library.map(name, Rows.of(files, ask))
             except MapFaults as found:
-                ours = {file for file in said.files if file.startswith(f"partners/{partner}/")}
-                yield from (Fault(f.file, f.line, f.text, f.remedy) for f in found.faults if f.file in ours)
-                continue
+                maps = []  # what a broken one has cannot be said
+                yield from (Fault(f.file, f.line, f.text, f.remedy) for f in found.faults if f.file in dict(files))
+                break
             tables |= set(chart.language.codes)
             units |= set(chart.language.codes["unit"].table if "unit" in chart.language.codes else ())
             for n, table in enumerate(ask):

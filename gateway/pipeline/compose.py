@@ -75,25 +75,43 @@ def compose(tx: Tx, book: Book, wanted: Sequence[Wanted], alerts: list[Alert]) -
     return composed
 
 
+def send(tx: Tx, book: Book, partner: str, lane: str, made: Document) -> int | None:
+    """A document that a system of ours, or a person, wants a partner to have; None where no agreement takes it."""
+    agreement = book.sending(partner, made.kind, lane)
+    if agreement is None:
+        return None
+    (number,) = take(tx, "document")
+    tx.insert(document, [_outbound(tx, number, agreement, made, f"D-{number}", None)])
+    canonical_documents.store(tx, [(number, made)])
+    tx.wake("write")
+    return number
+
+
 def _row(tx: Tx, one: Composed) -> dict[str, Any]:
-    agreement = one.wanted.agreement
-    assert agreement is not None
+    assert one.wanted.agreement is not None
+    return _outbound(tx, one.id, one.wanted.agreement, one.made, one.wanted.correlation_id, one.wanted.source_id)
+
+
+def _outbound(
+    tx: Tx, number: int, agreement: Agreement, made: Document, correlation_id: str | None, source_id: int | None
+) -> dict[str, Any]:
+    """The row of a document that is due for its map."""
     return {
-        "id": one.id,
+        "id": number,
         "direction": "out",
-        "lane": one.wanted.lane,
+        "lane": agreement.lane,
         "company": agreement.company,
-        "partner": one.wanted.partner,
+        "partner": agreement.partner,
         "agreement": agreement.name,
         "standard": agreement.document.standard,
         "set_id": agreement.document.set_id,
         "version": agreement.document.release,
         "status": DocumentStatus.COMPOSED,
         "released": True,
-        "kind": one.wanted.kind,
-        "business_key": one.made.key(),
-        "correlation_id": one.wanted.correlation_id,
-        "answers_document_id": one.wanted.source_id,
+        "kind": made.kind,
+        "business_key": made.key(),
+        "correlation_id": correlation_id,
+        "answers_document_id": source_id,
         "received_at": tx.now,
         "updated_at": tx.now,
         "stage": "write",

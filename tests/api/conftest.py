@@ -20,7 +20,8 @@ from gateway.api.app import build
 from gateway.api.door import Door
 from gateway.channels.channel import Sends
 from gateway.partners.book import Book
-from gateway.pipeline.house import House
+from gateway.pipeline import publishing
+from gateway.pipeline.house import Furniture, House
 from gateway.pipeline.receive import receive
 from gateway.store import schema
 from gateway.store.engine import Store
@@ -60,7 +61,10 @@ def site(store: Store, book: Book, tmp_path: Path) -> Iterator[Site]:
     def systems() -> Mapping[str, Connector]:
         return {}
 
-    house = House(store, lambda: book, systems, sender)
+    with store.begin() as tx:
+        publishing.publish(tx, book, by="test")
+    furniture = Furniture(store)
+    house = House(store, furniture.book, systems, sender)
     committer = Committer(store, receive, weigh=lambda arrival: len(arrival.content))
     listening = socket.create_server(("127.0.0.1", 0))
     app = build(Door(house, committer.stored, LARGEST))
@@ -77,6 +81,7 @@ def site(store: Store, book: Book, tmp_path: Path) -> Iterator[Site]:
         _key(store, "erp", list(internal)),
         _key(store, "reader", [Scope.INTERNAL_READ]),
         _key(store, "erp-test", list(internal), lane="test"),
+        _key(store, "admin", [Scope.ADMIN]),
     ]
     clients = [httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}) for token in tokens]
     yield Site(Road(store, house, tmp_path), *clients)
