@@ -2,15 +2,16 @@
 
     python -m benchmarks.sftp [--large-mb 1000] [--files 1000] [--sessions 200] [--rounds 2] [--json]
 
-Every file that ours takes is sealed, hashed and committed before its close is answered; the limits beside it store nothing
-(paramiko), or flush the file at its close (paramiko + fsync, which is what ours is to be compared with for small files).
-Servers take turns; the best round counts. MB/s and files/s are by the clock, CPU is what the server process and its children
+Every file that ours takes is sealed, hashed and committed before its close is answered; the limits beside it leave that
+to the system (paramiko), or flush the file at its close (paramiko + fsync, the peer of ours for small files). Servers
+take turns; the best round counts. MB/s and files/s are by the clock, CPU is what the server process and its children
 spent. Memory is the resident size with that many sessions open, beside what the process had before.
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import shutil
@@ -26,7 +27,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import paramiko
 import psutil
 
 from gateway.cli.story.parties import free_port
@@ -104,8 +104,6 @@ def openssh(folder: Path) -> Iterator[Peer]:
     Path("/run/sshd").mkdir(exist_ok=True)
     process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(own / "config")], stderr=subprocess.DEVNULL, text=True)
     _until_open(port)
-    import getpass
-
     yield Peer("OpenSSH", port, process, getpass.getuser(), str(own), lambda files: _write(own / "outbox", files))
     _end(process)
 
@@ -219,7 +217,8 @@ def one_round(peer: Peer, folder: Path, sizes: argparse.Namespace, number: int) 
 
 SESSIONS = """
 import sys, paramiko
-port, user, key, count = int(sys.argv[1]), sys.argv[2], paramiko.Ed25519Key.from_private_key_file(sys.argv[3]), int(sys.argv[4])
+port, user, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[4])
+key = paramiko.Ed25519Key.from_private_key_file(sys.argv[3])
 held = []
 for _ in range(count):
     transport = paramiko.Transport(("127.0.0.1", port))
@@ -283,7 +282,12 @@ def table(peers: list[Peer]) -> str:
     lines = ["| | " + " | ".join(peer.name for peer in peers) + " | ours / paramiko | ours / paramiko + fsync |"]
     lines.append("|---" * (len(peers) + 3) + "|")
     us, plain, flushed = peers[:3]
-    for name, unit in (("put large", "MB/s"), ("get large", "MB/s"), ("put small", "files/s"), ("get small", "files/s")):
+    for name, unit in (
+        ("put large", "MB/s"),
+        ("get large", "MB/s"),
+        ("put small", "files/s"),
+        ("get small", "files/s"),
+    ):
         values = [f"{peer.cells[name]:,.0f} ({peer.cells[name + ' cpu']:.2f} ms CPU)" for peer in peers]
         ratios = [f"{us.cells[name] / other.cells[name]:.0%}" for other in (plain, flushed)]
         lines.append(f"| {name}, {unit} | " + " | ".join([*values, *ratios]) + " |")

@@ -2,8 +2,8 @@
 
     python -m benchmarks.sftp_peer FOLDER [--fsync]
 
-FOLDER holds `host` and `user.pub`; files go to FOLDER/files. Prints its port, then serves until it is killed. With --fsync a
-close is answered when the file is on the disk.
+FOLDER holds `host` and `user.pub`; files go to FOLDER/files. Prints its port, then serves until it is killed. With
+--fsync a close is answered when the file is on the disk.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Files(SFTPServerInterface):
     """A folder."""
 
     def stat(self, path: str) -> Any:
-        return _tried(lambda: SFTPAttributes.from_stat(os.stat(self._at(path))))
+        return _tried(lambda: SFTPAttributes.from_stat(Path(self._at(path)).stat()))
 
     lstat = stat
 

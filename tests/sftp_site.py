@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +64,7 @@ class SftpSite:
     clients: list[paramiko.Transport] = field(default_factory=list)
 
     def transport(self, user: str = "blue-ridge", key: Path | None = None, password: str | None = None) -> Any:
-        transport = paramiko.Transport(("127.0.0.1", self.port))
+        transport = paramiko.Transport(socket.create_connection(("127.0.0.1", self.port)))
         self.clients.append(transport)
         pkey = None if password else paramiko.Ed25519Key.from_private_key_file(str(key or self.folder / "key"))
         transport.connect(username=user, pkey=pkey, password=password)
@@ -119,6 +122,12 @@ class SftpSite:
         return row
 
 
+@cache
+def _host_keys() -> list[paramiko.PKey]:
+    with tempfile.TemporaryDirectory() as folder:
+        return host_keys.make(Path(folder))
+
+
 @contextmanager
 def sftp_site(store: Store, folder: Path, *more: str, **settings: Any) -> Iterator[SftpSite]:
     """A server with one login `blue-ridge` (settings as given) and more connections as they are written."""
@@ -139,7 +148,7 @@ def served(store: Store, book: Book, folder: Path, **options: Any) -> Iterator[S
     house = House(store, lambda: book, dict, sender)
     keeper = Keeper(house)
     logins = Logins(book, secrets.resolve)
-    server = Server(keeper, lambda: logins, host_keys.make(folder), ("127.0.0.1", 0), **{"most_guests": 200, **options})
+    server = Server(keeper, lambda: logins, _host_keys(), ("127.0.0.1", 0), **{"most_guests": 200, **options})
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     site = SftpSite(store, house, server, keeper, folder, server.port)

@@ -69,8 +69,9 @@ def fetched(tx: Tx, house: House, said: Mapping[int, str]) -> list[int]:
     ended = [deliver.Tried(row, Arrived(said[row.id])) for row in rows]
     for row, values in deliver.record(tx, house, ended):
         tx.update(delivery, [{"id": row.id, **lease.FINISHED, "lease_owner": None, "lease_until": None, **values}])
-        items = work_items.open_about(tx, "delivery", row.id)
-        work_items.settle(tx, [item.id for item in items if item.code == "not-fetched"], by="the partner")
+        if row.due_at > row.created_at + int(2 * json.loads(row.result)["within"] * 1_000_000):  # a person was asked
+            items = work_items.open_about(tx, "delivery", row.id)
+            work_items.settle(tx, [item.id for item in items if item.code == "not-fetched"], by="the partner")
     return [row.id for row in rows]
 
 

@@ -26,15 +26,24 @@ CHANNELS = 4  # sessions one connection may open side by side
 class Door(paramiko.ServerInterface):
     """The rules for one connection; paramiko calls them in its thread."""
 
-    def __init__(self, logins: Callable[[], Logins], address: str, bans: Bans, open_session: OpenSession) -> None:
+    def __init__(
+        self,
+        logins: Callable[[], Logins],
+        address: str,
+        bans: Bans,
+        open_session: OpenSession,
+        failed: Callable[[str], None],
+    ) -> None:
         self.login: Login | None = None
+        self.has_guessed = False
         self.tried = ""  # the last user name that was asked for
         self.how = ""
         self._logins = logins
         self._address = address
         self._bans = bans
+        self.open_channels: Callable[[], int] = lambda: 0  # of this connection; known once there is a transport
         self._open_session = open_session
-        self._channels = 0
+        self._failed = failed
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey,password"  # the same for everybody: it tells nothing about who exists
@@ -53,19 +62,20 @@ class Door(paramiko.ServerInterface):
     def check_auth_password(self, username: str, password: str) -> int:
         login = self._known(username)
         # a name that is being guessed at is closed for passwords; a key cannot be guessed and goes on working
-        if self._bans.is_closed(f"user {username}"):
+        if self._bans.is_closed(f"user {username[:64]}"):
             return AUTH_FAILED
         with PASSWORDS:
             is_right = takes_password(login, password)
         if not is_right:
+            self.has_guessed = True
             self._bans.failed(f"user {username[:64]}")
+            self._failed(username[:64])
             return AUTH_FAILED
         self.login, self.how = login, "password"
         return AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        self._channels += 1
-        if kind != "session" or self._channels > CHANNELS:
+        if kind != "session" or self.open_channels() >= CHANNELS:
             return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         return OPEN_SUCCEEDED
 

@@ -171,6 +171,10 @@ def _stage(tx: Tx, item: Pieces) -> None:
     else:
         uploads.grow(tx, login.connection, item.name, item.writer, item.size)
     payloads.stage(tx, item.payload_id, login.connection, item.chunks, item.replaced)
+    _has_room(tx, login)
+
+
+def _has_room(tx: Tx, login: Login) -> None:
     count, size = uploads.unfinished(tx, login.connection)
     if size > login.settings.max_unfinished or count > MANY:
         raise QuotaFull(f"{count} unfinished uploads of {size} bytes are more than this login may have")
@@ -211,6 +215,7 @@ def _stored(tx: Tx, login: Login, body: bytes | payloads.Stored) -> payloads.Sto
 def _hold(tx: Tx, login: Login, name: str, body: payloads.Stored) -> None:
     row = _row(login, name, uploads.HELD, size=body.size, payload_id=body.id, sha256=body.sha256)
     uploads.put(tx, [row], uploads.standing(tx, [(login.connection, name)]))
+    _has_room(tx, login)
 
 
 def _name(tx: Tx, item: Named) -> None:

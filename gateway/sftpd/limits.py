@@ -6,6 +6,7 @@ import ipaddress
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -14,7 +15,7 @@ REMEMBERED = 10_000  # addresses and users; the longest unseen is forgotten
 TRIES = 10  # failures within WITHIN_S that close the door ...
 WITHIN_S = 600.0
 CLOSED_S = 900.0  # ... for this long
-LONGEST_WAIT_S = 5.0  # a session that is too fast sleeps in pieces, so that it can be ended
+NAP_S = 0.5  # a session that is too fast sleeps in pieces, so that it can be ended
 
 
 class Pace:
@@ -32,13 +33,13 @@ class Pace:
         with self._lock:
             self._free_at = max(self._free_at, time.monotonic() - 1.0) + size / self._per_second
 
-    def wait(self, size: int) -> None:
-        """So many bytes came: go on when it is their time."""
+    def wait(self, size: int, is_over: Callable[[], bool]) -> None:
+        """So many bytes came: go on when it is their time, or the session is over."""
         if self._per_second is None:
             return
         self.owe(size)
-        while (left := self._free_at - time.monotonic()) > 0:
-            time.sleep(min(left, LONGEST_WAIT_S))
+        while (left := self._free_at - time.monotonic()) > 0 and not is_over():
+            time.sleep(min(left, NAP_S))
 
 
 class Bans:

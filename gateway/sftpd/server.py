@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import paramiko
 
@@ -140,7 +141,11 @@ class Server:
         def open_session(channel: paramiko.Channel, login: Login) -> bool:
             return self._open(guest, channel, login)
 
-        door = Door(self._logins, address, self._bans, open_session)
+        def failed(user: str) -> None:
+            self._failed(address, user)
+
+        door = Door(self._logins, address, self._bans, open_session, failed)
+        door.open_channels = partial(len, transport._channels)  # type: ignore[attr-defined]
         guest = Guest(transport, door, address)
         with self._lock:
             self._guests.add(guest)
@@ -240,23 +245,24 @@ class Server:
             if guest not in self._guests:
                 return
             self._guests.discard(guest)
-        # who only looks whether we are there (a load balancer) has not failed
-        failed = not guest.is_known and (guest.door.tried or guest.why_ended)
-        if failed and self._bans.failed(neighbourhood(guest.address)):
-            self._report(guest)
+        # who only looks whether we are there (a load balancer) has not failed; a guessed password was counted at once
+        door = guest.door
+        if not guest.is_known and not door.has_guessed and (door.tried or guest.why_ended):
+            self._failed(guest.address, door.tried)
 
-    def _report(self, guest: Guest) -> None:
-        """The door is closed for an address: one line in the log, and a person if it tried a name that exists."""
-        login = self._logins().by_user.get(guest.door.tried)
-        log.warning("%s failed too often to log in (last as %r) and is not answered", guest.address, guest.door.tried)
+    def _failed(self, address: str, user: str) -> None:
+        """Too many failures close the door for an address; a person is told if it tried a name that exists."""
+        if not self._bans.failed(neighbourhood(address)):
+            return
+        login = self._logins().by_user.get(user)
+        log.warning("%s failed too often to log in (last as %r) and is not answered", address, user)
         alert = None
         if login is not None:
             alert = Alert(
                 "sftp-guessing",
                 login.lane,
                 f"sftp:{login.user}:guessing",
-                {"user": login.user, "connection": login.connection, "address": guest.address},
+                {"user": login.user, "connection": login.connection, "address": address},
                 f"SFTP login {login.user}",
             )
-        detail = {"user": guest.door.tried}
-        self._keeper.submit(Noted(f"sftp:{guest.address}", "sftp-closed", "address", detail, alert))
+        self._keeper.submit(Noted(f"sftp:{address}", "sftp-closed", "address", {"user": user}, alert))

@@ -72,6 +72,7 @@ class Session:
         self._number = 0
         self._closing: list[tuple[int, Future[None], Callable[[], None]]] = []
         self._greeted = False
+        self._piece: int = channel.out_max_packet_size - 64  # what paramiko leaves for the head of a packet
 
     def run(self) -> None:
         """Until the partner has gone. Raises BadPacket for what is no SFTP; what was not closed is kept."""
@@ -80,7 +81,7 @@ class Session:
             while data := self._channel.recv(BLOCK):
                 packets.feed(data)
                 self._work(packets)
-                self._pace.wait(len(data))
+                self._pace.wait(len(data), lambda: self._channel.closed)
         finally:
             self._end()
 
@@ -102,9 +103,11 @@ class Session:
         self._send(answers)
 
     def _send(self, answers: list[bytes]) -> None:
-        if answers:
-            self._channel.sendall(b"".join(answers))
-            answers.clear()
+        """In pieces of the client's packets: `sendall` copies all that is left for each of them."""
+        said = b"".join(answers)
+        answers.clear()
+        for at in range(0, len(said), self._piece):
+            self._channel.sendall(said[at : at + self._piece])
 
     def _closed(self) -> list[bytes]:
         """The answers of all closes under way, each after its commit."""

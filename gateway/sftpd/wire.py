@@ -174,7 +174,8 @@ def handle(number: int, name: bytes) -> bytes:
 
 
 def data(number: int, content: bytes) -> bytes:
-    return _packet(Kind.DATA, number, _string(content))
+    size = len(content)
+    return b"".join((_HEAD.pack(9 + size, Kind.DATA, number), size.to_bytes(4, "big"), content))
 
 
 def attributes(number: int, entry: Entry) -> bytes:

@@ -53,7 +53,10 @@ Key = tuple[str, str]  # connection, name
 
 def standing(view: View, keys: Sequence[Key]) -> dict[Key, Record]:
     """What stands under these names."""
-    rows = view.all(select(_t).where(tuple_(_t.c.connection, _t.c.name).in_(keys)))
+    if len(keys) == 1:  # the usual case, in half the time
+        rows = view.all(_one, {"_connection": keys[0][0], "_name": keys[0][1]})
+    else:
+        rows = view.all(select(_t).where(tuple_(_t.c.connection, _t.c.name).in_(keys)))
     return {(row.connection, row.name): row for row in rows}
 
 

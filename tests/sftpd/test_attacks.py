@@ -1,0 +1,304 @@
+"""A hostile client: strange paths, strange packets, floods, slowness. Nobody else notices, and nothing grows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import paramiko
+import psutil
+import pytest
+from sftp_site import PASSWORD, SftpSite, book_with, login, new_key, served, sftp_site
+
+from gateway.sftpd import server as server_module
+from gateway.store import schema
+from gateway.store.engine import Store
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen here")
+
+GONE = (OSError, EOFError, paramiko.SSHException)
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"  # what is attacked here stands before the database
+
+
+@pytest.fixture
+def site(store: Store, tmp_path: Path) -> Iterator[SftpSite]:
+    other = login("other", new_key(tmp_path / "other_key"), lane="test")
+    settings = {"max_size": 3_000_000, "max_handles": 10, "max_sessions": 3, "max_unfinished": 5_000_000, "idle": "2s"}
+    with sftp_site(store, tmp_path, other, **settings) as made:
+        yield made
+
+
+def put(client: paramiko.SFTPClient, path: str, content: bytes) -> None:
+    with client.open(path, "wb") as file:
+        file.set_pipelined(True)
+        file.write(content)
+
+
+def is_well(site: SftpSite) -> None:
+    """Somebody else works as if nothing had happened."""
+    client = site.client("other", key=site.folder / "other_key")
+    put(client, "/inbox/well", b"ISA")
+    client.get_channel().get_transport().close()  # type: ignore[union-attr]
+
+
+PATHS = [
+    "/etc/passwd",
+    "/inbox/../../etc/passwd",
+    "../../../../etc/passwd",
+    "/inbox/sub/file",
+    "/outbox/../inbox/../../x",
+    "//etc//passwd",
+    "/inbox/./../etc/passwd",
+    "/INBOX/x",
+    "/" + "a/" * 2000,
+    "/inbox",
+    "/",
+    "",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_path_leads_out(site: SftpSite, path: str) -> None:
+    client = site.client()
+    for mode in ("rb", "wb", "r+b"):
+        with pytest.raises(OSError, match=r".*"):
+            client.open(path, mode)
+    assert site.rows(schema.upload) == []
+
+
+def test_dots_stay_inside(site: SftpSite) -> None:
+    client = site.client()
+    assert client.normalize("../../..") == "/"
+    put(client, "/outbox/../inbox/x.edi", b"ISA")
+    assert list(site.received()) == ["x.edi"]
+
+
+def test_links_folders_and_foreign_renames_are_refused(site: SftpSite) -> None:
+    client = site.client()
+    put(client, "/inbox/mine.part", b"ISA")
+    owed = site.owe(b"ISA*940")
+    for attempt in (
+        lambda: client.symlink("/etc/passwd", "/inbox/link"),
+        lambda: client.readlink("/inbox/mine.part"),
+        lambda: client.mkdir("/inbox/folder"),
+        lambda: client.rmdir("/inbox"),
+        lambda: client.rename("/inbox/mine.part", "/outbox/mine"),
+        lambda: client.rename("/outbox/940-1.edi", "/inbox/stolen"),
+        lambda: client.rename("/inbox", "/elsewhere"),
+        lambda: client.open("/outbox/940-1.edi", "wb"),
+        lambda: client.open("/outbox/new", "wb"),
+        lambda: client.truncate("/inbox/mine.part", 10**12),
+        lambda: client.remove("/inbox"),
+    ):
+        with pytest.raises(OSError, match=r".*"):
+            attempt()
+    assert site.delivery(owed).status == "offered"
+    assert site.received() == {}
+
+
+def test_one_partner_sees_nothing_of_another(site: SftpSite) -> None:
+    site.owe(b"ISA*940")
+    put(site.client(), "/inbox/mine.part", b"ISA")
+    other = site.client("other", key=site.folder / "other_key")
+    assert other.listdir("/inbox") == other.listdir("/outbox") == []
+    for path in ("/inbox/mine.part", "/outbox/940-1.edi"):
+        with pytest.raises(FileNotFoundError):
+            other.open(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "a\nb", "a\x1b[2Jb", "a\\b", "\u202eexe.edi"])
+def test_names_no_system_takes_are_refused(site: SftpSite, name: str) -> None:
+    with pytest.raises(OSError, match="a name"):
+        put(site.client(), f"/inbox/{name}", b"ISA")
+    assert site.received() == {}
+
+
+def test_limits_of_a_login_hold(site: SftpSite) -> None:
+    client = site.client()
+    with client.open("/inbox/huge", "wb") as file, pytest.raises(OSError, match="3000000 bytes"):
+        file.write(bytes(3_100_000))
+    with client.open("/inbox/sparse", "wb") as file:
+        file.seek(2**40)
+        with pytest.raises(OSError, match="3000000 bytes"):
+            file.write(b"x")
+    held = [client.open(f"/inbox/many-{n}", "wb") for n in range(10)]
+    with pytest.raises(OSError, match="10 files are open"):
+        client.open("/inbox/one-more", "wb")
+    for file in held:
+        file.close()
+    for n in range(3):  # paramiko hears no answer to a close: what stands there afterwards counts
+        put(client, f"/inbox/unfinished-{n}.part", bytes(2_900_000))
+    assert [name for name in client.listdir("/inbox") if "unfinished" in name] == ["unfinished-0.part"]
+    for _ in range(2):
+        site.client()
+    with pytest.raises(GONE):
+        site.client()
+    is_well(site)
+
+
+def test_there_is_nothing_but_sftp(site: SftpSite) -> None:
+    transport = site.transport()
+    for ask in (
+        lambda channel: channel.exec_command("id"),
+        lambda channel: channel.invoke_shell(),
+        lambda channel: channel.get_pty(),
+        lambda channel: channel.invoke_subsystem("shell"),
+        lambda channel: channel.set_environment_variable("LD_PRELOAD", "/inbox/x.so"),
+    ):
+        channel = transport.open_session()
+        with suppress(paramiko.SSHException):
+            ask(channel)
+            channel.settimeout(2)
+            assert channel.recv(10) == b""
+        channel.close()
+    transport = site.transport()
+    for kind in ("direct-tcpip", "forwarded-tcpip", "x11", "auth-agent@openssh.com"):
+        with pytest.raises(paramiko.ChannelException):
+            transport.open_channel(kind, ("127.0.0.1", 22), ("127.0.0.1", 22))
+    with pytest.raises(paramiko.SSHException):
+        transport.request_port_forward("127.0.0.1", 0)
+
+
+GARBAGE = [
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"SSH-2.0-x\r\n" + os.urandom(5000),
+    b"SSH-2.0-x\r\n" + struct.pack(">I", 0xFFFFFFF0) + bytes(2_000_000),
+    b"SSH-1.5-old\r\n",
+    os.urandom(100_000),
+    b"",
+]
+
+
+@pytest.mark.parametrize("content", GARBAGE)
+def test_strangers_who_speak_no_ssh_are_nothing(site: SftpSite, content: bytes) -> None:
+    before = psutil.Process().memory_info().rss
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", site.port)) as wire, suppress(OSError):
+            wire.sendall(content)
+    is_well(site)
+    assert psutil.Process().memory_info().rss - before < 50_000_000
+
+
+PACKETS = [
+    struct.pack(">I", 0xFFFFFFFF) + b"x",
+    struct.pack(">I", 300_000) + bytes(1000),
+    struct.pack(">I", 0),
+    struct.pack(">IBI", 5, 3, 1),  # OPEN that ends at once
+    struct.pack(">IBI", 9, 3, 1) + struct.pack(">I", 0xFFFFFFF),  # a string longer than its packet
+    struct.pack(">IBI", 5, 99, 1),  # no request at all
+    struct.pack(">IBI", 9, 4, 1) + b"\0\0\0\0",  # a handle nobody gave
+]
+
+
+@pytest.mark.parametrize("packet", PACKETS)
+def test_broken_requests_end_or_are_refused(site: SftpSite, packet: bytes) -> None:
+    channel = site.transport().open_session()
+    channel.invoke_subsystem("sftp")
+    channel.settimeout(5)
+    channel.sendall(struct.pack(">IBI", 5, 1, 3))
+    assert channel.recv(1000)
+    channel.sendall(packet)
+    said = channel.recv(1000)
+    assert said == b"" or said[4] == 101
+    is_well(site)
+
+
+def test_a_client_that_ignores_its_window_is_cut_off(store: Store, tmp_path: Path) -> None:
+    other = login("other", new_key(tmp_path / "other_key"), lane="test")
+    with sftp_site(store, tmp_path, other, bytes_per_second=1000) as site:
+        flood_and_be_gone(site)
+        is_well(site)
+
+
+def flood_and_be_gone(site: SftpSite) -> None:
+    channel = site.transport().open_session()
+    channel.invoke_subsystem("sftp")
+    channel.out_window_size = 2**31  # what we pretend to have been given
+    flood = struct.pack(">IBI", 5, 1, 3) + (struct.pack(">I", 262_144) + bytes(262_144)) * 100
+    with pytest.raises(GONE):
+        channel.sendall(flood)
+
+
+def test_idle_and_slow_clients_are_sent_away(site: SftpSite) -> None:
+    idle = site.transport()
+    channel = idle.open_session()
+    channel.invoke_subsystem("sftp")
+    channel.sendall(struct.pack(">IBI", 5, 1, 3))
+    deadline = time.monotonic() + 8
+    while idle.is_active():  # a byte of a request now and then is no request
+        with suppress(*GONE):
+            channel.sendall(b"\0")
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_guests_who_never_log_in_are_sent_away(store: Store, tmp_path: Path) -> None:
+    book = book_with(login("blue-ridge", new_key(tmp_path / "key")))
+    with served(store, book, tmp_path, login_s=1.0) as site:
+        wires = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(server_module.STRANGERS_OF_ONE + 20)]
+        time.sleep(0.5)
+        turned_away = 0
+        for wire in wires:
+            wire.settimeout(0.2)
+            with suppress(TimeoutError, ConnectionResetError):
+                turned_away += wire.recv(100) == b""
+        assert turned_away >= 20
+        while site.server._guests:
+            time.sleep(0.1)
+        site.server._bans = type(site.server._bans)()
+        assert site.client().listdir("/") == ["inbox", "outbox"]
+        for wire in wires:
+            wire.close()
+
+
+def test_who_guesses_is_not_answered_any_more(site: SftpSite) -> None:
+    for _ in range(10):
+        with pytest.raises(paramiko.AuthenticationException):
+            site.client(password="guess")
+    with pytest.raises(GONE):
+        site.client(password=PASSWORD)
+    deadline = time.monotonic() + 5
+    while not (items := site.rows(schema.work_item)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(GONE):
+        site.client()
+    assert items[0].title.startswith("Somebody at 127.0.0.1 fails again and again to log in as blue-ridge")
+    assert [row.action for row in site.rows(schema.audit)].count("sftp-closed") == 1
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
+def test_keys_that_are_not_theirs_open_nothing(site: SftpSite, tmp_path: Path, kind: str) -> None:
+    new_key(tmp_path / "strange", kind)
+    reader = {"rsa": paramiko.RSAKey, "ecdsa": paramiko.ECDSAKey, "ed25519": paramiko.Ed25519Key}[kind]
+    for user in ("blue-ridge", "nobody", "root", "' OR 1=1 --", "x" * 5000):
+        transport = paramiko.Transport(socket.create_connection(("127.0.0.1", site.port)))
+        with pytest.raises(GONE):
+            transport.connect(username=user, pkey=reader.from_private_key_file(str(tmp_path / "strange")))
+        transport.close()
+
+
+def test_a_key_counts_on_its_days(store: Store, tmp_path: Path) -> None:
+    old, new = new_key(tmp_path / "key"), new_key(tmp_path / "new")
+    keys = [{"key": old, "use_until": "2020-01-31"}, {"key": new, "use_from": "2020-01-01"}]
+    with served(store, book_with(login("blue-ridge", old, keys=keys)), tmp_path) as site:
+        assert site.client(key=tmp_path / "new").listdir("/")
+        with pytest.raises(paramiko.AuthenticationException):
+            site.client()
+
+
+def test_a_login_is_taken_from_the_addresses_it_names(store: Store, tmp_path: Path) -> None:
+    public = new_key(tmp_path / "key")
+    book = book_with(login("blue-ridge", public, addresses=["203.0.113.0/24"]))
+    with served(store, book, tmp_path) as site, pytest.raises(paramiko.AuthenticationException):
+        site.client()
