@@ -39,6 +39,7 @@ class _Furnished:
     """A book and what is open because of it."""
 
     book: Book
+    described: dict[str, description.System] = field(default_factory=dict)
     systems: dict[str, DeclarativeConnector] = field(default_factory=dict)
     senders: dict[str, Sends] = field(default_factory=dict)
 
@@ -97,7 +98,9 @@ class Furniture:
 
     def _open(self, now: _Furnished, name: str) -> Connector:
         said = now.book.systems[name]
-        system = description.load(said.file, said.text)
+        if name not in now.described:
+            now.described[name] = description.load(said.file, said.text)
+        system = now.described[name]
         try:
             made = now.systems[name] = DeclarativeConnector(system, self._resolve)
         except (SecretMissing, BadAddress) as error:

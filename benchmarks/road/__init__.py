@@ -1,0 +1,3 @@
+"""How fast the road is, beside what it is measured against in the same run."""
+
+from __future__ import annotations
