@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -31,8 +33,10 @@ from gateway.channels import table
 from gateway.channels.channel import Sends as Channel
 from gateway.partners import secrets
 from gateway.partners.book import Book
+from gateway.pipeline import route
 from gateway.pipeline.house import House
 from gateway.settings import Settings
+from gateway.store import payloads
 from gateway.store.engine import Store
 from gateway.systems.connector import Connector
 
@@ -50,6 +54,7 @@ class As2Site:
     door: Door
     forget_certificates: Callable[[], None]
     """As after a new profile: what is loaded is loaded anew."""
+    wire: dict[str, Any]  # the settings of the connection
     _count: int = field(default=0)
 
     def message(self, data: bytes, message_id: str = "", *, side: Partnership | None = None) -> Outgoing:
@@ -61,6 +66,33 @@ class As2Site:
             now=datetime.now(UTC),
             entropy=Entropy(str(self._count)),
         )
+
+    def agree(self, **settings: object) -> None:
+        """Another profile for the connection."""
+        self.wire.update(settings)
+        self.forget_certificates()
+
+    def owe(self, content: bytes) -> int:
+        """Something is owed over the connection; the delivery."""
+        with self.road.store.begin() as tx:
+            stored = payloads.store(tx, content, owner="harbor-pine", lane="production")
+            (number,) = route.owe(
+                tx,
+                [
+                    {
+                        "kind": "envelope",
+                        "stage": "pack",
+                        "target": "harbor-pine",
+                        "lane": "production",
+                        "partner": "harbor-pine",
+                        "payload_id": stored.id,
+                        "body": json.dumps({"set": "850", "interchange_id": stored.id}),
+                        "idempotency_key": f"test:{stored.id}",
+                        "correlation_id": None,
+                    }
+                ],
+            )
+        return number
 
     def post(self, headers: list[tuple[str, str]], body: bytes) -> httpx.Response:
         return httpx.post(f"{self.address}/as2", headers=headers, content=body)
@@ -90,11 +122,12 @@ def as2_site(
     ours: OwnCertificate,
     theirs: OwnCertificate,
     *,
+    names: tuple[str, str] = (OURS, THEIRS),
     body_limit_mb: int = 1,
     **settings: object,
 ) -> Iterator[As2Site]:
     """Serve a house whose connection `harbor-pine` is AS2."""
-    book = as2_book(folder, ours, theirs, settings)
+    book = as2_book(folder, ours, theirs, {"our_as2_name": names[0], "their_as2_name": names[1], **settings})
     open_ones: dict[str, Channel] = {}
 
     def sender(name: str) -> Channel:
@@ -102,6 +135,10 @@ def as2_site(
         if name not in open_ones:
             open_ones[name] = table.open_sender(said.kind, said.settings, secrets.resolve)
         return open_ones[name]
+
+    def forget() -> None:
+        while open_ones:
+            open_ones.popitem()[1].close()
 
     def systems() -> Mapping[str, Connector]:
         return {}
@@ -114,16 +151,16 @@ def as2_site(
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    their_side = Partnership(OurIdentity(THEIRS, (theirs,)), TheirIdentity(OURS, (ours,)), sends=Sends())
+    their_side = Partnership(OurIdentity(names[1], (theirs,)), TheirIdentity(names[0], (ours,)), sends=Sends())
     try:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        yield As2Site(Road(store, house, folder), address, their_side, app.state.door, open_ones.clear)
+        road, wire = Road(store, house, folder), book.connections["harbor-pine"].settings
+        yield As2Site(road, address, their_side, app.state.door, forget, wire)
     finally:
         server.should_exit = True
         thread.join()
         listening.close()
-        for one in open_ones.values():
-            one.close()
+        forget()
 
 
 def as2_book(folder: Path, ours: OwnCertificate, theirs: OwnCertificate, settings: Mapping[str, object]) -> Book:

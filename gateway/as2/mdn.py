@@ -18,7 +18,7 @@ from .algorithms import DIGESTS, MODERN_DIGESTS, Digest, digest_named
 from .build import signed_frame
 from .disposition import AS2Error, Disposition, Malformed, UnsupportedMicAlgorithms
 from .identity import OurIdentity
-from .message import Head, MdnRequest, Mic, as2_name, as2_name_header, message_id
+from .message import Head, MdnRequest, Mic, as2_name_header, message_id, written_name
 from .mime import ContentType, Headers, Multipart, base64_lines, decoded, printable, quoted, read_headers
 from .partnership import Partnership, SignatureDone
 from .recipients import Entropy
@@ -155,8 +155,8 @@ def read_mdn(headers: Headers, body: bytes, partnership: Partnership, now: datet
         disposition=Disposition.parse(fields.get("Disposition")),
         mic=_mic(fields.get("Received-Content-MIC")),
         text=text,
-        as2_from=_name(headers.get("AS2-From")),
-        as2_to=_name(headers.get("AS2-To")),
+        as2_from=written_name(headers.get("AS2-From")) if headers.get("AS2-From") else "",
+        as2_to=written_name(headers.get("AS2-To")) if headers.get("AS2-To") else "",
         signature=signature,
         signature_fault=fault,
     )
@@ -235,14 +235,6 @@ def _fields(content_type: ContentType, stream: Stream) -> tuple[str, Headers]:
     if fields is None:
         raise Malformed("a report without a disposition notification")
     return text, fields
-
-
-def _name(value: str) -> str:
-    """The AS2 name; pyas2lib puts the quotes of a name with blanks into quotes once more."""
-    if not value:
-        return ""
-    name = as2_name(value)
-    return as2_name(name) if name[0] == name[-1] == '"' else name
 
 
 def _unsafe_id(value: str) -> str:

@@ -25,6 +25,12 @@ def as2_name(value: str) -> str:
     return value
 
 
+def written_name(value: str) -> str:
+    """The name in a header of theirs; pyas2lib puts the quotes of a name with blanks into quotes once more."""
+    name = as2_name(value)
+    return as2_name(name) if name[0] == name[-1] == '"' else name
+
+
 def as2_name_header(name: str) -> str:
     """The name as a header value: in quotes where it has blanks, quotes or backslashes."""
     if _AS2_NAME.match(name) is None:
@@ -90,8 +96,8 @@ class Head:
     def read(cls, headers: Headers | Iterable[tuple[str, str]]) -> Head:
         headers = headers if isinstance(headers, Headers) else Headers(headers)
         return cls(
-            as2_from=as2_name(headers.only("AS2-From")),
-            as2_to=as2_name(headers.only("AS2-To")),
+            as2_from=written_name(headers.only("AS2-From")),
+            as2_to=written_name(headers.only("AS2-To")),
             message_id=message_id(headers.only("Message-ID")),
             subject=printable(decoded_words(headers.get("Subject"))),
             content_type=ContentType.parse(headers.get("Content-Type")),

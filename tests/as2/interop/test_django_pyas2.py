@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 from as2_interop import Arrivals, Case, arrivals, cases, name_of
 from as2_pair import EDI, NOW, OPEN, Pair
-from test_pyas2lib import CIPHERS, ours, p12
+from as2_peers import Django, django_peer, django_python
+from test_pyas2lib import CIPHERS, ours
 
 from gateway.as2.mdn import Sent, judge, read_mdn
 from gateway.as2.mime import Headers
@@ -31,79 +27,33 @@ WRITES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def python(request: pytest.FixtureRequest) -> Path:
-    """An interpreter that has django-pyas2; made once and kept in pytest's cache."""
-    assert request.config.cache is not None
-    folder = request.config.cache.mkdir("django-pyas2")
-    venv = folder / "venv"
-    python = venv / "bin" / "python"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes want it at once; the second finds it made
-        if not (venv / "ready").exists():
-            install = ["-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "-q"]
-            for command in (["-m", "venv", "--clear", "--without-pip", str(venv)], [*install, "django-pyas2==1.2.3"]):
-                done = subprocess.run(
-                    [sys.executable, *command], capture_output=True, text=True, check=False, timeout=240
-                )
-                if done.returncode:
-                    pytest.skip(f"django-pyas2 cannot be installed here: {done.stderr[-200:]}")
-            (venv / "ready").touch()
-    return python
-
-
 @dataclass
 class Peer:
-    url: str
-    process: subprocess.Popen[str]
+    django: Django
     seen: Arrivals
-
-    def say(self, **words: str) -> dict[str, str]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(" ".join(f"{name}={value}" for name, value in words.items()) + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, str] = json.loads(self.process.stdout.readline())
-        return answer
 
 
 @pytest.fixture(scope="module")
-def peer(python: Path, pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    folder = tmp_path_factory.mktemp("django")
-    (folder / "us.crt").write_bytes(pair.us.rsa.pem())
-    (folder / "peer.p12").write_bytes(p12(pair))
-    (folder / "media").mkdir()
-    (folder / "media" / "po.edi").write_bytes(DATA)
-    program = Path(__file__).with_name("django_peer.py")
-    partnership = Partnership(pair.us.ours(), pair.peer.theirs(), accepts=OPEN)
+def peer(pair: Pair, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    assert request.config.cache is not None
+    folder, python = tmp_path_factory.mktemp("django"), django_python(request.config.cache)
     with (
-        arrivals(partnership) as seen,
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            [str(python), "-I", "-W", "ignore", str(program), str(folder), seen.url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
+        arrivals(Partnership(pair.us.ours(), pair.peer.theirs(), accepts=OPEN)) as seen,
+        django_peer(python, folder, pair.us.rsa, pair.peer.rsa, DATA, seen.url) as django,
     ):
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        assert port, (folder / "log").read_text()[-2000:]
-        yield Peer(f"http://127.0.0.1:{port}/pyas2/as2receive", process, seen)
-        process.kill()
+        yield Peer(django, seen)
 
 
 @pytest.mark.parametrize("case", READS, ids=name_of)
 def test_we_send(pair: Pair, peer: Peer, case: Case) -> None:
     sends = ours(case, None)
-    peer.say(signature="none", encryption="none")
+    peer.django.say(signature="none", encryption="none")
     message = pair.message(DATA, sends, filename="po.edi")
     identity = f"<{READS.index(case)}@us>"  # it refuses a Message-ID that it knows
     headers = [(name, identity if name == "Message-ID" else value) for name, value in message.headers]
-    answer = httpx.post(peer.url, headers=headers, content=message.body())
+    answer = httpx.post(peer.django.url, headers=headers, content=message.body())
     assert answer.status_code == 200
-    last = peer.say()
+    last = peer.django.say()
     assert (last["status"], last["direction"]) == ("S", "IN")
     assert last["payload"].encode("latin-1") == DATA
     if case["mdn"] == "sync":
@@ -120,7 +70,7 @@ def test_they_send(peer: Peer, case: Case) -> None:
         ciphers=frozenset({case["cipher"]} - {"none"}),
     )
     peer.seen.partnership = Partnership(peer.seen.partnership.our, peer.seen.partnership.their, accepts=accepts)
-    said = peer.say(
+    said = peer.django.say(
         send="po.edi",
         signature=case["digest"],
         encryption=CIPHERS.get(case["cipher"], "none"),
@@ -138,8 +88,8 @@ def test_a_repetition_is_a_warning_that_we_read(pair: Pair, peer: Peer) -> None:
     message = pair.message(DATA, Sends())
     body = message.body()
     headers = [(name, "<again@us>" if name == "Message-ID" else value) for name, value in message.headers]
-    httpx.post(peer.url, headers=headers, content=body)
-    answer = httpx.post(peer.url, headers=headers, content=body)
+    httpx.post(peer.django.url, headers=headers, content=body)
+    answer = httpx.post(peer.django.url, headers=headers, content=body)
     receipt = read_mdn(Headers(answer.headers.multi_items()), answer.content, pair.outward(), NOW)
     assert receipt.disposition is not None
     assert receipt.disposition.modifier == "duplicate-document"

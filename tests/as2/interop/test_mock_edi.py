@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +11,7 @@ import httpx
 import pytest
 from as2_interop import arrivals, posting_to
 from as2_pair import NOW, OPEN, Entropy
+from as2_peers import mock_edi_peer
 
 from gateway.as2.build import Document, Outgoing, build
 from gateway.as2.identity import OurIdentity, TheirIdentity
@@ -49,21 +47,8 @@ ORDER = "\n".join(
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    quick = ("--ack-delay", "0", "--response-delay", "0", "--deliver-to", "127.0.0.1")
-    command = [sys.executable, "-W", "ignore", "-m", "mockedi", "--port", str(port), "-q", *quick]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                httpx.get(f"{url}/_mock/state")
-                break
-            except httpx.ConnectError:
-                time.sleep(0.1)
+    with mock_edi_peer() as url:
         yield url
-        process.kill()
 
 
 def send(peer: str, number: int, partnership: Partnership = US_AND_THEM) -> tuple[Outgoing, bytes, Exchange]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from as2_interop import Arrivals, Case, arrivals, cases, name_of, posting_to, with_profile
 from as2_pair import EDI, NOW, Pair
+from as2_peers import pyas2lib_peer
 
 from gateway.as2.mdn import Mdn, Sent, judge, read_mdn
 from gateway.as2.mime import Headers
@@ -38,44 +36,8 @@ DATA = EDI * 40
 
 @pytest.fixture(scope="module")
 def peer(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The peer's address."""
-    folder = tmp_path_factory.mktemp("pyas2lib")
-    (folder / "us.crt").write_bytes(pair.us.rsa.pem())
-    (folder / "peer.p12").write_bytes(p12(pair))
-    program = Path(__file__).with_name("pyas2lib_peer.py")
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(program), str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        if not port:
-            process.wait(10)
-            pytest.skip(f"pyas2lib does not start here: {(folder / 'log').read_text()[-200:]}")
-        yield f"http://127.0.0.1:{port}"
-        process.kill()
-
-
-def p12(pair: Pair) -> bytes:
-    """In the old encryption: oscrypto reads no newer one."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
-
-    old = (
-        PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(2000)
-        .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
-        .hmac_hash(hashes.SHA1())
-        .build(b"x")
-    )
-    own = pair.peer.rsa
-    return pkcs12.serialize_key_and_certificates(b"x", own.private_key, own.x509, None, old)  # type: ignore[arg-type]
+    with pyas2lib_peer(tmp_path_factory.mktemp("pyas2lib"), pair.us.rsa, pair.peer.rsa) as address:
+        yield address
 
 
 def ours(case: Case, url: str | None) -> Sends:
