@@ -1,8 +1,7 @@
 """A simulated retailer: orders by 850, takes 997, 855, 856 and 810, and acknowledges each with a 997 of its own.
 
 It sends to the gateway's partner API (`--send-to URL --send-key KEY`) or drops files (`--drop FOLDER`). It receives on
-POST /edi with its bearer key, or collects files from `--collect FOLDER`. It reads X12 with a few lines of its own, so
-that a mistake of the gateway's engine is not shared by its judge.
+POST /edi with its bearer key, or collects files from `--collect FOLDER`.
 
 Orders of /control beside the faults; each `send` is answered with what the other side said:
 
@@ -23,12 +22,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.simulators.counterparty import Counterparty, Request, Response, options, run
+from gateway.simulators.x12 import acknowledgement, interchange, read_groups
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS outgoing (
@@ -42,14 +40,6 @@ MEDIA_TYPE = "application/edi-x12"
 
 class Refusal(ValueError):
     """The gateway, or the network before it, did not take what we sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One functional group as we read it: its header, and its sets."""
-
-    header: list[str]
-    sets: list[list[list[str]]]
 
 
 class Retailer(Counterparty):
@@ -133,20 +123,11 @@ class Retailer(Counterparty):
                 )
             if self.answering and group.header[1] != "FA":
                 name = f"997_{group.header[1]}_{group.header[6]}.edi"
-                self.db.execute("INSERT INTO outgoing (name, body) VALUES (?, ?)", (name, self._acknowledge(group)))
+                self.db.execute(
+                    "INSERT INTO outgoing (name, body) VALUES (?, ?)",
+                    (name, self._interchange("FA", "997", acknowledgement(group, self.rejecting))),
+                )
         return Response(200, {"received": sum(len(group.sets) for group in groups)})
-
-    def _acknowledge(self, group: Group) -> bytes:
-        rows = [["AK1", group.header[1], group.header[6]]]
-        rejected = 0
-        for opened in group.sets:
-            word = "R" if opened[0][1] in self.rejecting else "A"
-            rejected += word == "R"
-            rows += [["AK2", opened[0][1], opened[0][2]], ["AK5", *([word, "5"] if word == "R" else [word])]]
-        total = len(group.sets)
-        verdict = "A" if not rejected else "R" if rejected == total else "P"
-        rows.append(["AK9", verdict, str(total), str(total), str(total - rejected)])
-        return self._interchange("FA", "997", rows)
 
     def _purchase_order(self, order: dict[str, Any]) -> bytes:
         today = dt.datetime.now(dt.UTC).strftime("%Y%m%d")
@@ -160,17 +141,7 @@ class Retailer(Counterparty):
 
     def _interchange(self, functional_id: str, set_id: str, rows: list[list[str]]) -> bytes:
         number = self._number("interchange")
-        now = dt.datetime.now(dt.UTC)
-        usage = "P" if self.lane == "production" else "T"
-        isa = ["ISA", "00", " " * 10, "00", " " * 10, self.us[0], self.us[1].ljust(15), self.them[0]]
-        isa += [self.them[1].ljust(15), now.strftime("%y%m%d"), now.strftime("%H%M"), "U", "00401"]
-        isa += [f"{number:09d}", "0", usage, ">"]
-        gs = ["GS", functional_id, self.us[1], self.them[1], now.strftime("%Y%m%d"), now.strftime("%H%M")]
-        gs += [str(number), "X", "004010"]
-        control = f"{number:04d}"
-        body = [["ST", set_id, control], *rows, ["SE", str(len(rows) + 2), control]]
-        whole = [isa, gs, *body, ["GE", "1", str(number)], ["IEA", "1", f"{number:09d}"]]
-        return "".join("*".join(row) + "~\n" for row in whole).encode("ascii")
+        return interchange(self.us, self.them, self.lane, number, functional_id, set_id, rows)
 
     def _send(self, name: str, body: bytes) -> Any:
         if self.drop is not None:
@@ -198,29 +169,6 @@ class Retailer(Counterparty):
     def _number(self, kind: str) -> int:
         self.db.execute("INSERT INTO counter VALUES (?, 1) ON CONFLICT (kind) DO UPDATE SET value = value + 1", (kind,))
         return int(self.db.execute("SELECT value FROM counter WHERE kind = ?", (kind,)).fetchone()["value"])
-
-
-def read_groups(text: str) -> Iterator[Group]:
-    """The groups of every interchange in a text; what is no X12 gives none."""
-    start = text.find("ISA")
-    while start >= 0 and len(text) > start + 106:
-        element, terminator = text[start + 3], text[start + 105]
-        end = text.find("IEA" + element, start)
-        end = text.find(terminator, end) if end >= 0 else len(text)
-        group: Group | None = None
-        for segment in text[start:end].split(terminator):
-            row = segment.strip("\r\n").split(element)
-            match row[0]:
-                case "GS":
-                    group = Group(row, [])
-                case "ST" if group:
-                    group.sets.append([row])
-                case "GE" if group:
-                    yield group
-                    group = None
-                case _ if group and group.sets:
-                    group.sets[-1].append(row)
-        start = text.find("ISA", end) if end >= 0 else -1
 
 
 def main() -> None:

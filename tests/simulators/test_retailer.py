@@ -10,7 +10,7 @@ import httpx
 import pytest
 from counterparties import Simulator
 
-from gateway.simulators.retailer import read_groups
+from gateway.simulators.x12 import read_groups
 
 ORDER = {"number": "HP-4471960", "lines": [{"sku": "THROW-WOOL", "quantity": 24, "price": "24.50"}]}
 TWO_855 = (
