@@ -20,7 +20,7 @@ from gateway.mapping.formats import read_decimal
 from gateway.partners.book import Book
 from gateway.partners.faults import nearest
 from gateway.partners.reading import Node, read
-from gateway.pipeline import again, publishing
+from gateway.pipeline import again, publishing, shortages
 from gateway.pipeline.preview import Preview
 from gateway.pipeline.proofreading import proofread
 from gateway.pipeline.questions import UNIT
@@ -30,7 +30,7 @@ from gateway.store.schema import document, work_item
 
 Scope = Literal["document", "article", "partner"]
 HELD = "held-before-sending"
-CODES = ("unknown-unit", "unknown-code", "unknown-code-out")
+CODES = ("unknown-unit", "unknown-code", "unknown-code-out", *shortages.CODES)
 HEAD = (
     "# What people answered at work items. Written by the gateway; `gateway partner export` gives it to your files.\n"
 )
@@ -64,6 +64,11 @@ class Answered:
 def preview(view: View, item_id: int, means: str, scope: Scope) -> Preview:
     """What an answer would do. Raises CannotAnswer."""
     item, asked = _open_item(view, item_id)
+    if item.code in shortages.CODES:
+        try:
+            return shortages.preview(view, item, asked, means)
+        except shortages.NoDecision as error:
+            raise CannotAnswer(str(error)) from None
     said, _ = _rows(view, item, asked, means, scope)
     waiting = [row.subject_id for row in _same(view, item, asked, scope)]
     held = {
@@ -84,6 +89,8 @@ def answer(store: Store, item_id: int, means: str, scope: Scope, *, by: str) -> 
     while True:
         with store.read() as view:
             item, asked = _open_item(view, item_id)
+            if item.code in shortages.CODES:
+                break
             said, rows = _rows(view, item, asked, means, scope)
             before = publishing.active_hash(view)
             files = dict(publishing.files_of(view, before)) if before else {}
@@ -104,6 +111,11 @@ def answer(store: Store, item_id: int, means: str, scope: Scope, *, by: str) -> 
             settled, running = _settle(tx, item, asked, scope, told, by)
             again.note(tx, by, "answer", f"W-{item_id}", said=said, scope=scope)
             return Answered(item_id, said, scope, book.revision if book else None, settled, running)
+    try:
+        said, running = shortages.decide(store, item, asked, means, by=by)
+    except shortages.NoDecision as error:
+        raise CannotAnswer(str(error)) from None
+    return Answered(item_id, said, "document", None, (item_id,), running)
 
 
 def preview_release(view: View, item_id: int) -> Preview:

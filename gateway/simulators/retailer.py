@@ -123,10 +123,8 @@ class Retailer(Counterparty):
                 )
             if self.answering and group.header[1] != "FA":
                 name = f"997_{group.header[1]}_{group.header[6]}.edi"
-                self.db.execute(
-                    "INSERT INTO outgoing (name, body) VALUES (?, ?)",
-                    (name, self._interchange("FA", "997", acknowledgement(group, self.rejecting))),
-                )
+                body = self._interchange("FA", "997", acknowledgement(group, self.rejecting))
+                self.db.execute("INSERT INTO outgoing (name, body) VALUES (?, ?)", (name, body))
         return Response(200, {"received": sum(len(group.sets) for group in groups)})
 
     def _purchase_order(self, order: dict[str, Any]) -> bytes:

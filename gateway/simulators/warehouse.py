@@ -17,23 +17,30 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
-import datetime as dt
-import io
 import json
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import paramiko
 
-from gateway.canonical.gs1 import sscc
 from gateway.simulators.counterparty import Counterparty, NotAllowed, Request, Response, options, run
+from gateway.simulators.dialects import (
+    Advice,
+    Line,
+    Order,
+    from_940,
+    from_csv,
+    from_json,
+    to_945,
+    to_csv,
+    to_json,
+)
 from gateway.simulators.x12 import acknowledgement, interchange, read_groups
 
 PAUSE = 0.3  # seconds between looks at the gateway's folder and at what is still to be sent
@@ -45,38 +52,6 @@ CREATE TABLE IF NOT EXISTS advice (number TEXT PRIMARY KEY, warehouse_order TEXT
 CREATE TABLE IF NOT EXISTS plan (customer_order TEXT PRIMARY KEY, how TEXT);
 CREATE TABLE IF NOT EXISTS counter (kind TEXT PRIMARY KEY, value INTEGER);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One article of a warehouse order, and of an advice what became of it."""
-
-    number: str
-    item: str
-    ordered: int
-    shipped: int = 0
-    status: str = ""  # complete | partial | short
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A warehouse order as any dialect says it."""
-
-    number: str
-    customer_order: str
-    cancelled: bool
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What left with one truck: each line in a carton of its own."""
-
-    number: str
-    order: Order
-    cartons: tuple[str, ...]  # SSCC a line
-    tracking: str
 
 
 class Warehouse(Counterparty):
@@ -100,7 +75,7 @@ class Warehouse(Counterparty):
         if (request.method, request.path) != ("POST", "/orders"):
             raise NotAllowed(Response(404, {"error": {"code": "unknown", "message": f"no {request.path} here"}}))
         said = request.json()
-        for order in map(_from_json, said if isinstance(said, list) else [said]):
+        for order in map(from_json, said if isinstance(said, list) else [said]):
             self._take(order)
         return Response(202, {"taken": True})
 
@@ -130,7 +105,8 @@ class Warehouse(Counterparty):
 
     def _look(self) -> None:
         with self.transaction():
-            for row in self.db.execute("SELECT * FROM warehouse_order WHERE state NOT IN ('shipped', 'cancelled')"):
+            waiting = "SELECT * FROM warehouse_order WHERE state NOT IN ('shipped', 'cancelled')"
+            for row in self.db.execute(waiting).fetchall():
                 self._ship(row)
         with self.lock:
             owed = self.db.execute("SELECT * FROM outgoing WHERE sent = 0 ORDER BY id").fetchall()
@@ -196,36 +172,32 @@ class Warehouse(Counterparty):
         how = plan["how"] if plan else "full"
         first, rest = order.lines[0], order.lines[1:]
         half, quarter = first.ordered // 2, first.ordered // 4
-        state = "shipped"
+        state, word = "shipped", "short" if how == "short" else "complete"
         if how == "part" and row["state"] == "new":
-            state, lines = "part", [(first, half)]
+            state, word, lines = "part", "partial", [(first, half)]
         elif how == "part":
             lines = [(first, first.ordered - half), *((line, line.ordered) for line in rest)]
         elif how == "short":
             lines = [(first, first.ordered - quarter), *((line, line.ordered) for line in rest)]
         else:
             lines = [(line, line.ordered) for line in order.lines]
-        self._advise(
-            order,
-            lines,
-            words={"part": "partial", "short": "short"}.get(how if state != "shipped" or how == "short" else ""),
-        )
+        self._advise(order, lines, word)
         self.db.execute("UPDATE warehouse_order SET state = ? WHERE number = ?", (state, order.number))
         if how == "short":  # a backorder of it ships in full
             self.db.execute("DELETE FROM plan WHERE customer_order = ?", (order.customer_order,))
 
-    def _advise(self, order: Order, lines: list[tuple[Line, int]], *, words: str | None = None) -> None:
+    def _advise(self, order: Order, lines: list[tuple[Line, int]], word: str = "complete") -> None:
         said = tuple(
             replace(
                 line,
                 shipped=shipped,
-                status=words if words and shipped < line.ordered else "complete",
-                reason="out-of-stock" if words == "short" and shipped < line.ordered else "",
+                status=word if shipped < line.ordered else "complete",
+                reason="out-of-stock" if word == "short" and shipped < line.ordered else "",
             )
             for line, shipped in lines
         )
         number = f"{self.code[:2].upper()}{self._number('shipment')}"
-        cartons = tuple(sscc(PREFIX, self._number("carton")) for _ in said)
+        cartons = tuple(_sscc(self._number("carton")) for _ in said)
         advice = Advice(number, replace(order, lines=said), cartons, f"1Z{number}")
         body, suffix, media_type = self._write(advice)
         self.db.execute("INSERT INTO advice VALUES (?, ?, ?)", (number, order.number, body.decode()))
@@ -242,142 +214,30 @@ class Warehouse(Counterparty):
     # -- dialects ----------------------------------------------------------
     def _read(self, text: str) -> Iterator[Order]:
         if self.speaks == "csv":
-            yield from _from_csv(text)
+            yield from from_csv(text)
             return
         for group in read_groups(text):
             if group.header[1] == "FA":
                 continue
-            yield from (_from_940(rows) for rows in group.sets)
+            yield from (from_940(rows) for rows in group.sets)
             number = self._number("interchange")
             body = interchange(self.us, self.them, self.lane, number, "FA", "997", acknowledgement(group))
             self._owe(f"997-{number}.edi", body, "application/edi-x12")
 
     def _write(self, advice: Advice) -> tuple[bytes, str, str]:
         if self.speaks == "csv":
-            return _to_csv(advice), "csv", "text/csv"
+            return to_csv(advice), "csv", "text/csv"
         if self.speaks == "json":
-            return _to_json(advice), "json", "application/json"
+            return to_json(advice), "json", "application/json"
         number = self._number("interchange")
-        rows = _to_945(advice)
+        rows = to_945(advice)
         return interchange(self.us, self.them, self.lane, number, "SW", "945", rows), "edi", "application/edi-x12"
 
 
-def _from_940(rows: list[list[str]]) -> Order:
-    head = next(row for row in rows if row[0] == "W05")
-    lines: list[Line] = []
-    for row in rows:
-        if row[0] == "W01":
-            lines.append(Line("", row[5], int(row[1])))
-        elif row[0] == "N9" and row[1] == "LI" and lines:
-            lines[-1] = replace(lines[-1], number=row[2])
-    return Order(head[2], head[3], head[1] == "F", tuple(lines))
-
-
-_STATUS = {"complete": "CC", "partial": "BP", "short": "CP"}
-
-
-def _to_945(advice: Advice) -> list[list[str]]:
-    order = advice.order
-    today = dt.datetime.now(dt.UTC).strftime("%Y%m%d")
-    rows = [["W06", "N", order.number, today, advice.number, "", order.customer_order]]
-    rows += [["N1", "WH", "Blue Ridge Logistics"], ["N9", "CN", advice.tracking], ["W27", "M", "BRLQ"]]
-    for n, (line, carton) in enumerate(zip(order.lines, advice.cartons, strict=True), 1):
-        short = str(line.ordered - line.shipped) if line.shipped < line.ordered else ""
-        item = ["W12", _STATUS[line.status], str(line.ordered), str(line.shipped), short, "EA", "", "VN", line.item]
-        if line.reason:
-            item += [""] * 10 + ["01"]
-        rows += [["LX", str(n)], ["MAN", "GM", carton], item, ["N9", "LI", line.number]]
-    return [*rows, ["W03", str(sum(line.shipped for line in order.lines))]]
-
-
-def _from_json(said: dict[str, Any]) -> Order:
-    lines = tuple(
-        Line(line["line_number"], next(iter(line["identifiers"].values())), int(line["ordered"]["value"]))
-        for line in said["lines"]
-    )
-    cancelled = said.get("purpose") == "cancellation"
-    return Order(said["depositor_order_number"], said["order_number"], cancelled, lines)
-
-
-def _to_json(advice: Advice) -> bytes:
-    order = advice.order
-    packages = [
-        {
-            "sscc": carton,
-            "lines": [
-                {
-                    "line_number": line.number,
-                    "status": line.status,
-                    **({"reason": line.reason} if line.reason else {}),
-                    "identifiers": {"supplier_item": line.item},
-                    "ordered": {"value": str(line.ordered), "unit": "each"},
-                    "shipped": str(line.shipped),
-                }
-            ],
-        }
-        for line, carton in zip(order.lines, advice.cartons, strict=True)
-    ]
-    body = {
-        "kind": "warehouse-shipping-advice",
-        "purpose": "original",
-        "depositor_order_number": order.number,
-        "order_number": order.customer_order,
-        "shipment_number": advice.number,
-        "shipped_on": dt.datetime.now(dt.UTC).date().isoformat(),
-        "tracking_number": advice.tracking,
-        "carrier": {"scac": "BRLQ"},
-        "packages": packages,
-    }
-    return json.dumps(body).encode()
-
-
-def _from_csv(text: str) -> Iterator[Order]:
-    orders: dict[str, list[dict[str, str]]] = {}
-    for row in csv.DictReader(io.StringIO(text)):
-        if row.get("LINE"):
-            orders.setdefault(row["ORDER_NO"], []).append(row)
-    for number, rows in orders.items():
-        lines = tuple(Line(row["LINE"], row["VENDOR_ITEM"], int(row["QTY"])) for row in rows)
-        yield Order(number, rows[0]["CUSTOMER_PO"], rows[0].get("ACTION") == "CANCEL", lines)
-
-
-_WORDS = {"complete": "CC", "partial": "CP", "short": "SH"}
-
-
-def _to_csv(advice: Advice) -> bytes:
-    columns = "SHIPMENT_NO ORDER_NO CUSTOMER_PO LOAD_NO WAREHOUSE DEPOSITOR SHIP_DATE CARRIER BOL TRACKING SHIP_TO_CODE"
-    columns += " SHIP_TO_NAME SSCC CARTON_TRACKING LINE STATUS REASON SKU UPC VENDOR_ITEM QTY_ORDERED UOM QTY_SHIPPED"
-    columns += " QTY_SHORT LOT EXPIRY"
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns.split(), restval="", lineterminator="\r\n")
-    writer.writeheader()
-    order = advice.order
-    for line, carton in zip(order.lines, advice.cartons, strict=True):
-        writer.writerow(
-            {
-                "SHIPMENT_NO": advice.number,
-                "ORDER_NO": order.number,
-                "CUSTOMER_PO": order.customer_order,
-                "SHIP_DATE": dt.datetime.now(dt.UTC).date().isoformat(),
-                "CARRIER": "BRLQ",
-                "TRACKING": advice.tracking,
-                "SSCC": carton,
-                "LINE": line.number,
-                "STATUS": _WORDS[line.status],
-                "REASON": line.reason,
-                "VENDOR_ITEM": line.item,
-                "QTY_ORDERED": line.ordered,
-                "UOM": "EA",
-                "QTY_SHIPPED": line.shipped,
-            }
-        )
-    shipped = sum(line.shipped for line in order.lines)
-    out.write(_trailer(columns.split(), {"SHIPMENT_NO": "TOTAL", "ORDER_NO": len(order.lines), "QTY_SHIPPED": shipped}))
-    return out.getvalue().encode("utf-8")
-
-
-def _trailer(columns: list[str], values: dict[str, Any]) -> str:
-    return ",".join(str(values.get(column, "")) for column in columns) + "\r\n"
+def _sscc(n: int) -> str:
+    digits = f"0{PREFIX}{n:09d}"
+    odd, even = sum(map(int, digits[0::2])), sum(map(int, digits[1::2]))
+    return digits + str(-(3 * odd + even) % 10)
 
 
 def main() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from pipeline_road import Road
 from road_documents import interchange, order
 
 from gateway.canonical import Shipment, WarehouseOrder
 from gateway.canonical.gs1 import check_digit
+from gateway.pipeline import answering, publishing
+from gateway.pipeline.answering import CannotAnswer
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import canonical_documents, schema
 
@@ -141,6 +144,51 @@ def test_what_is_short_is_asked_about_and_settles_when_it_ships_after_all(road: 
     assert "out-of-stock" in item.why
     from_blue_ridge(road, advice("88121", [shipped(1, "CC", 24, 6)]), number=2)
     assert codes(road) == []
+
+
+def ask_short(road: Road) -> int:
+    released(road)
+    with road.store.begin() as tx:
+        publishing.publish(tx, road.house.book(), by="test")
+    from_blue_ridge(road, advice("88120", [shipped(1, "CP", 24, 18), shipped(2, "CC", 24, 24)]))
+    (item,) = road.rows(schema.work_item, status="open")
+    return int(item.id)
+
+
+def test_a_backorder_is_told_to_the_erp_and_the_crm(road: Road) -> None:
+    number = ask_short(road)
+    with road.store.read() as view:
+        shown = answering.preview(view, number, "backorder", "document")
+    assert shown.title == "Backorder 6 of 000000000001"
+    answering.answer(road.store, number, "backorder", "document", by="ivo")
+    (told,) = calls(road, "settle_shortage")
+    assert (told["data"]["line"], told["data"]["quantity"], told["data"]["decision"]) == ("1", "6", "backorder")
+    assert [body["data"]["status"] for body in calls(road, "update_order")][-1] == "backordered"
+    (item,) = road.rows(schema.work_item)
+    assert (item.status, item.settled_by) == ("settled", "ivo")
+    assert codes(road) == []
+
+
+def test_pieces_can_be_cancelled_in_part_and_the_rest_is_asked_about_again(road: Road) -> None:
+    number = ask_short(road)
+    for nonsense in ("yes", "backorder 7", "cancel -1", "cancel all"):
+        with pytest.raises(CannotAnswer, match="decides nothing"):
+            answering.answer(road.store, number, nonsense, "document", by="ivo")
+    answering.answer(road.store, number, "cancel 4", "document", by="ivo")
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.title == "18 of 24 000000000001 left the dock; 2 are neither shipped nor cancelled."
+
+
+def test_an_advice_is_matched_by_a_person_and_used(road: Road) -> None:
+    released(road)
+    from_blue_ridge(road, advice("88120", [shipped(1, "CC", 24, 24)], release="WO-I"))
+    (item,) = road.rows(schema.work_item, status="open")
+    with pytest.raises(CannotAnswer, match="no warehouse order 'WO-7'"):
+        answering.answer(road.store, item.id, "WO-7", "document", by="ivo")
+    answering.answer(road.store, item.id, "WO-1", "document", by="ivo")
+    road.work()
+    assert codes(road) == []
+    assert len(made(road, "shipment")) == len(calls(road, "post_shipment")) == 1
 
 
 def test_an_advice_for_an_order_we_never_sent_waits_with_the_closest(road: Road) -> None:
