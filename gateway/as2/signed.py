@@ -199,7 +199,7 @@ def verify(
 ) -> SignatureDone:
     """Who signed the content: one of `certificates`, or an exception with the disposition for it."""
     try:
-        infos = _signer_infos(signature)
+        infos = signer_infos(signature)
         known = [(info, who) for info in infos for who in certificates if who.is_named_by(info.signer)]
     except (Malformed, TooLarge) as error:
         raise IntegrityCheckFailed(f"the signature is not readable: {error}") from error
@@ -212,7 +212,7 @@ def verify(
 
 
 @dataclass(frozen=True, slots=True)
-class _SignerInfo:
+class SignerInfo:
     signer: Node
     digest: AlgorithmIdentifier
     attributes: Node | None
@@ -220,7 +220,7 @@ class _SignerInfo:
     signature: bytes
 
 
-def _signer_infos(signature: bytes) -> list[_SignerInfo]:
+def signer_infos(signature: bytes) -> list[SignerInfo]:
     kind, wrapped = Node(signature).expect(SEQUENCE, "CMS content").parts(2)[:2]
     if kind.contents != SIGNED_DATA:
         raise Malformed("no SignedData in it")
@@ -233,13 +233,13 @@ def _signer_infos(signature: bytes) -> list[_SignerInfo]:
     return [_signer_info(info) for info in infos]
 
 
-def _signer_info(node: Node) -> _SignerInfo:
+def _signer_info(node: Node) -> SignerInfo:
     parts = node.expect(SEQUENCE, "a signer").parts(5)
     attributes = parts[3] if parts[3].tag == _ATTRIBUTES else None
     at = 4 if attributes is not None else 3
     if len(parts) < at + 2:
         raise Malformed("a signer without a signature")
-    return _SignerInfo(
+    return SignerInfo(
         signer=parts[1],
         digest=AlgorithmIdentifier.read(parts[2]),
         attributes=attributes,
@@ -249,7 +249,7 @@ def _signer_info(node: Node) -> _SignerInfo:
 
 
 def _verify_one(
-    info: _SignerInfo, who: Certificate, content: Content, now: datetime, attributes_required: bool
+    info: SignerInfo, who: Certificate, content: Content, now: datetime, attributes_required: bool
 ) -> SignatureDone:
     if not who.in_use(now):
         raise AuthenticationFailed(
@@ -267,7 +267,7 @@ def _verify_one(
                 raise IntegrityCheckFailed("the content is itself a set of attributes: a forged signature")
             verify_(content, None)
             return SignatureDone(digest.name, scheme, who, with_attributes=False)
-        claimed = _message_digest(info.attributes)
+        claimed = signed_digest(info.attributes)
         computed = content.digest(digest)
         if claimed != computed:
             raise IntegrityCheckFailed(
@@ -280,7 +280,7 @@ def _verify_one(
     return SignatureDone(digest.name, scheme, who)
 
 
-def _message_digest(attributes: Node) -> bytes:
+def signed_digest(attributes: Node) -> bytes:
     """The one digest in the signed attributes, after the one content type was seen to be plain data."""
     values: dict[bytes, list[Node]] = {CONTENT_TYPE: [], MESSAGE_DIGEST: []}
     for attribute in attributes.children():
@@ -297,9 +297,7 @@ def _message_digest(attributes: Node) -> bytes:
     return values[MESSAGE_DIGEST][0].octets
 
 
-def _verifier(
-    info: _SignerInfo, who: Certificate, digest: Digest
-) -> tuple[str, Callable[[Content, Node | None], None]]:
+def _verifier(info: SignerInfo, who: Certificate, digest: Digest) -> tuple[str, Callable[[Content, Node | None], None]]:
     """The scheme, and a function that raises unless the signature is by this certificate over these attributes."""
     key, used = who.key, info.algorithm.oid
     check: Callable[[bytes, bool], None]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from re import fullmatch
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from gateway.formats.file import Inspected
 from gateway.formats.report import Verdict
+
+if TYPE_CHECKING:
+    from gateway.cli.as2_inspection import As2Found
 
 app = typer.Typer(add_completion=False)
 
@@ -21,10 +27,16 @@ ACCEPTED, FAULTY, UNREADABLE = 0, 1, 2  # exit codes; scripts rely on them
 @app.command()
 def inspect(
     files: Annotated[
-        list[str], typer.Argument(help="Files and folders, any mix of X12, EDIFACT, XML, CSV and JSON; - is stdin.")
+        list[str],
+        typer.Argument(
+            help="Files and folders, any mix of X12, EDIFACT, XML, CSV, JSON and AS2; - is stdin, T-12 what is stored."
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Show every segment, not only those around a fault.")] = False,
+    connection: Annotated[
+        str | None, typer.Option(help="For AS2: whose keys and certificates; without it, by the names in the message.")
+    ] = None,
 ) -> None:
     """Say what each file is, whether it would be accepted, and what is wrong with it, where, and who mends it.
 
@@ -34,14 +46,22 @@ def inspect(
     if json:
         from gateway.cli.inspection_json import write
 
-        for name, file in _opened(files):
-            worst = max(worst, _code(file, write(name, file, sys.stdout)) if file else UNREADABLE)
+        for name, file in _opened(files, connection):
+            if isinstance(file, Inspected):
+                worst = max(worst, _code(file, write(name, file, sys.stdout)))
+            elif file is not None:
+                print(file.json())
+            worst = max(worst, _as2_code(file))
     else:
         from gateway.cli.inspection_text import Shown
 
         shown = Shown(sys.stdout, full=full)
-        for name, file in _opened(files):
-            worst = max(worst, _code(file, shown.file(name, file)) if file else UNREADABLE)
+        for name, file in _opened(files, connection):
+            if isinstance(file, Inspected):
+                worst = max(worst, _code(file, shown.file(name, file)))
+            elif file is not None:
+                shown.as2(file)
+            worst = max(worst, _as2_code(file))
         shown.totals()
     raise typer.Exit(worst)
 
@@ -52,19 +72,52 @@ def _code(file: Inspected, verdict: Verdict) -> int:
     return ACCEPTED if verdict is Verdict.ACCEPT else FAULTY
 
 
-def _opened(names: Iterable[str]) -> Iterator[tuple[str, Inspected | None]]:
+def _as2_code(file: Inspected | As2Found | None) -> int:
+    if file is None:
+        return UNREADABLE
+    return ACCEPTED if isinstance(file, Inspected) or file.accepted else FAULTY
+
+
+def _opened(names: Iterable[str], connection: str | None) -> Iterator[tuple[str, Inspected | As2Found | None]]:
     """Each file with its name; None where it cannot be opened, which is said on stderr."""
     for name in names:
         if name == "-":
-            yield name, Inspected(chunks_of(sys.stdin.buffer))
+            yield name, _inspected(name, sys.stdin.buffer, connection)
+            continue
+        if fullmatch(r"[Tt]-\d{1,18}", name) and not Path(name).exists():
+            yield name, _stored(name, connection)
             continue
         for path in _files(Path(name)):
             try:
                 with path.open("rb") as stream:
-                    yield str(path), Inspected(chunks_of(stream))
+                    yield str(path), _inspected(str(path), stream, connection)
             except OSError as error:
                 print(f"gateway: {path}: {error.strerror}", file=sys.stderr)
                 yield str(path), None
+
+
+def _inspected(name: str, stream: BinaryIO, connection: str | None) -> Inspected | As2Found:
+    chunks = chunks_of(stream)
+    head = next(chunks, b"")
+    return _by_its_head(name, head, chunks, connection, None)
+
+
+def _by_its_head(
+    name: str, head: bytes, rest: Iterator[bytes], connection: str | None, when: datetime | None
+) -> Inspected | As2Found:
+    if not head.lstrip()[:3].isalpha() or b":" in head[:200] or head[:2] == b"MI":  # no segment of X12 or EDIFACT
+        from gateway.cli.as2_inspection import inspected, looks_like_as2
+
+        if looks_like_as2(head):
+            return inspected(name, head + b"".join(rest), connection, when or datetime.now(UTC))
+    return Inspected(chain([head], rest))
+
+
+def _stored(name: str, connection: str | None) -> Inspected | As2Found:
+    from gateway.cli.as2_inspection import stored
+
+    content, when = stored(name)
+    return _by_its_head(name, content, iter(()), connection, when)
 
 
 def _files(path: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -25,6 +25,9 @@ from gateway.formats.report import (
     at_file_level,
 )
 from gateway.formats.words import Names, say
+
+if TYPE_CHECKING:
+    from gateway.cli.as2_inspection import As2Found
 
 CONTEXT = 2  # segments shown before and behind a faulty one
 CLEAN_SHOWN = 10  # documents without a fault that are listed one by one, a group
@@ -92,6 +95,13 @@ class Shown:
         self._line(0)
         self._verdicts[verdict] += 1
         return verdict
+
+    def as2(self, found: As2Found) -> None:
+        """Show an AS2 message or receipt."""
+        for line, style in found.lines():
+            self._line(0, (line, style))
+        self._verdicts[Verdict.ACCEPT if found.accepted else Verdict.REJECT] += 1
+        self._findings += len(found.explained.faults)
 
     def totals(self) -> None:
         """One line over everything that was shown."""
