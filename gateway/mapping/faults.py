@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.formats.finding import Finding, Severity
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -50,6 +52,9 @@ class MapFault(Exception):
         super().__init__(str(fault))
 
 
+MISSING = "is missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One value that could not be carried: where in the document, which field, which line of the map."""
@@ -60,11 +65,27 @@ class Problem:
     value: str | None
     why: str
     line: str  # "x12-850-order.yaml:37"
+    column: int | None = None  # of a row, counted from 1
 
     def __str__(self) -> str:
         at = f"{self.place} at {self.position}" if self.position else self.place
         said = f": {self.field} = {self.value!r}:" if self.field else ""
         return f"{at}{said} {self.why}" + (f" [{self.line}]" if self.line else "")
+
+    def finding(self, part: str = "") -> Finding:
+        """The same as a fault of the partner's document; `part`: where the document stands in its file."""
+        path = self.place if self.place.startswith("/") else part if part.startswith("/") else ""
+        code = "value-missing" if self.why == MISSING else "value-refused" if self.value is not None else "part-refused"
+        return Finding(
+            code,
+            Severity.REJECTS,
+            segment=path or "row",
+            position=self.position,
+            element=None if path else self.column,
+            value=self.value,
+            expected=self.why,
+            reference=None if self.place in ("row", path) else self.place,
+        )
 
 
 class MapError(Exception):

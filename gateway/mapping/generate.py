@@ -16,11 +16,13 @@ from gateway.canonical import Document, Node
 from gateway.canonical.gs1 import check_digit
 from gateway.mapping.draw import ALPHABET, WORD, Draw
 from gateway.mapping.fields import Path, fields_of
-from gateway.mapping.flat import Flat, Level
 from gateway.mapping.formats import Format
+from gateway.mapping.grouped import Grouped, Level
 from gateway.mapping.language import Block, Line
 from gateway.mapping.map import Map
-from gateway.mapping.tree import Place, Tree
+from gateway.mapping.records import Kind, Records
+from gateway.mapping.sheet import Sheet
+from gateway.mapping.steps import Pathed, Place
 from gateway.mapping.x12.generate import X12Documents
 
 PARTNER = "generated"
@@ -32,10 +34,12 @@ def document(chart: Map, draw: Draw, *, rich: int = 5) -> Document:
     """One document the map can carry. `rich`: how many of ten optional values are there."""
     if chart.x12 is not None:
         values = X12Documents(chart.x12.shape, draw, rich).values()
-    elif isinstance(chart.text, Flat):
-        values = _flat(chart.text.levels, 0, draw, rich)[0]
+    elif isinstance(chart.text, Grouped):
+        values = _grouped(chart.text, chart.text.levels, 0, draw, rich)[0]
+    elif isinstance(chart.text, Records):
+        values = _record(chart.text, chart.text.top, draw, rich)
     else:
-        assert isinstance(chart.text, Tree)
+        assert isinstance(chart.text, Pathed)
         values = _block(chart.text, chart.text.root, draw, rich, {})
     chart.given.fill(values)
     values = prune(chart.canonical, values) or {}
@@ -97,8 +101,8 @@ def put(values: Values, path: Path, one: Any) -> None:
     values[path[-1]] = one
 
 
-# -- CSV and XML -------------------------------------------------------------
-def _flat(levels: Sequence[Level], depth: int, draw: Draw, rich: int) -> list[Values]:
+# -- rows --------------------------------------------------------------------
+def _grouped(sheet: Grouped, levels: Sequence[Level], depth: int, draw: Draw, rich: int) -> list[Values]:
     level = levels[depth]
     out: list[Values] = []
     key: object = None
@@ -107,13 +111,13 @@ def _flat(levels: Sequence[Level], depth: int, draw: Draw, rich: int) -> list[Va
         for line in level.lines:
             needed = line.required or line is level.key or line.default is not None
             if line.kind == "field" and (needed or draw.number(0, 9) < rich):
-                one = value(draw, line.format)
+                one = _cell(sheet, line, draw)
                 while line is level.key and one == key:
-                    one = value(draw, line.format)
+                    one = _cell(sheet, line, draw)
                 put(values, line.path, one)
                 key = one if line is level.key else key
         if depth + 1 < len(levels):
-            below = _flat(levels, depth + 1, draw, rich)
+            below = _grouped(sheet, levels, depth + 1, draw, rich)
             path = levels[depth + 1].block.path
             if path:
                 put(values, path, below)
@@ -123,13 +127,49 @@ def _flat(levels: Sequence[Level], depth: int, draw: Draw, rich: int) -> list[Va
     return out
 
 
-def _block(tree: Tree, block: Block, draw: Draw, rich: int, banned: dict[Place, frozenset[str]]) -> Values:
+def _record(sheet: Records, kind: Kind, draw: Draw, rich: int) -> Values:
+    values: Values = {}
+    for line in kind.lines:
+        if line.kind == "field" and (line.required or line.default is not None or draw.number(0, 9) < rich):
+            put(values, line.path, _cell(sheet, line, draw))
+    for inner in kind.under:
+        if inner.block.many:
+            if items := [_record(sheet, inner, draw, rich) for _ in range(draw.number(0, 3))]:
+                put(values, inner.block.path, items)
+        elif not inner.block.path:
+            values |= _record(sheet, inner, draw, rich)
+        elif draw.number(0, 9) < rich and (one := _record(sheet, inner, draw, rich)):
+            put(values, inner.block.path, one)
+    return values
+
+
+def _cell(sheet: Sheet, line: Line, draw: Draw) -> Any:
+    """A value its column has room for."""
+    place = sheet.places.get(line.key)
+    if place is None:
+        return value(draw, line.format)
+    width, one = place.end - place.start, value(draw, line.format)
+    for _ in range(1000):
+        text = line.format.write(one)
+        zeros = place.align == "zeros" and not place.number and text.startswith("0")
+        if len(text) <= width and not zeros:
+            return one
+        one = draw.text(WORD, 1, width) if line.format.domain == "text" else value(draw, line.format)
+        if line.format.domain == "decimal":
+            one = Decimal(draw.number(0, 10 ** min(width, 5) - 1))
+    raise ValueError(f"{line.key} has no room for a {line.format.name}")
+
+
+# -- XML and JSON ------------------------------------------------------------
+def _block(tree: Pathed, block: Block, draw: Draw, rich: int, banned: dict[Place, frozenset[str]]) -> Values:
     values: Values = {}
     for item in block.items:
         if isinstance(item, Line):
             needed = item.required or item.default is not None
             if item.kind == "field" and (needed or draw.number(0, 9) < rich):
-                put(values, item.path, value(draw, item.format, banned.get(tree.places[id(item)], frozenset())))
+                one = value(draw, item.format, banned.get(tree.places[id(item)], frozenset()))
+                many = item.target is not None and item.target.kind == "values"
+                put(values, item.path, [one] if many else one)
         elif item.many:
             taken = _claimed(tree, block, item)
             least = 1 if item.path[-1] == "lines" else 0
@@ -143,7 +183,7 @@ def _block(tree: Tree, block: Block, draw: Draw, rich: int, banned: dict[Place, 
     return values
 
 
-def _claimed(tree: Tree, scope: Block, block: Block) -> dict[Place, frozenset[str]]:
+def _claimed(tree: Pathed, scope: Block, block: Block) -> dict[Place, frozenset[str]]:
     """The values of a rest list's lines that would make an item look like a field with a place of its own."""
     last = tree.places[id(block)].steps[-1]
     out: dict[Place, frozenset[str]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -11,18 +11,22 @@ from gateway.canonical import Document, Node, Source
 from gateway.formats.x12.guide import Guide, GuideFault
 from gateway.mapping.convert import Units
 from gateway.mapping.echo import Echo
-from gateway.mapping.faults import MapError, MapFault, MapFaults, Problem
+from gateway.mapping.faults import MISSING, MapError, MapFault, MapFaults, Problem
 from gateway.mapping.fields import OWN, Path
-from gateway.mapping.flat import Flat
 from gateway.mapping.given import Given
+from gateway.mapping.grouped import Grouped
+from gateway.mapping.jsontree import JsonTree
 from gateway.mapping.language import Block, Effective, Language, Line, covered, explain, losing, understand
+from gateway.mapping.records import Records
+from gateway.mapping.sheet import Sheet
 from gateway.mapping.source import MapText
 from gateway.mapping.split import Split
+from gateway.mapping.text import Part, TextFormat
 from gateway.mapping.tree import Tree
 from gateway.mapping.x12.compiled import Compiled
 from gateway.mapping.x12.rows import Row
 
-FORMATS = ("x12", "csv", "xml")
+FORMATS = ("x12", "csv", "fixed", "json", "xml")
 SEPARATORS = (":", "^")  # component and repetition, where the interchange does not say
 
 
@@ -46,7 +50,9 @@ class Map:
             self.format, *rest = self.document.split("/")
             if self.format not in FORMATS or (self.format == "x12") != (len(rest) == 2):
                 origin = text.words["document"].origin
-                raise origin.fault(f"there is no document {self.document}", "write x12/RELEASE/SET, csv or xml")
+                raise origin.fault(
+                    f"there is no document {self.document}", "write x12/RELEASE/SET, csv, fixed, json or xml"
+                )
             guide = Guide.load(rest[0], rest[1]) if self.format == "x12" else None
         except MapFault as fault:
             raise MapFaults([fault.fault]) from None
@@ -58,7 +64,7 @@ class Map:
         self.unusual = {key: raw.value or "" for key, raw in text.sections["unusual"].items()}
         self.code_lines = {name: raw.origin for name, raw in text.sections["codes"].items()}
         self.x12: Compiled | None = None
-        self.text: Flat | Tree | None = None
+        self.text: TextFormat | None = None
         self.split: Split | None = None
         try:
             unit = self.language.codes.get("unit")
@@ -70,12 +76,25 @@ class Map:
                 self.x12 = Compiled(self.language, guide)
                 if "split" in text.words:
                     self.split = Split(text.words["split"], guide)
-            elif self.format == "csv":
-                self.text = Flat(self.language, options, text.sections["options"])
             else:
-                self.text = Tree(self.language, options, text.sections["options"], text.start)
+                self.text = self._format(options, text)
         except MapFault as fault:
             raise MapFaults([fault.fault]) from None
+
+    def _format(self, options: Mapping[str, str], text: MapText) -> TextFormat:
+        origins, split = text.sections["options"], text.words.get("split")
+        if self.format == "xml":
+            return Tree(self.language, options, origins, text.start, split)
+        if self.format == "json":
+            return JsonTree(self.language, options, origins, split)
+        if split is not None:
+            raise split.origin.fault("rows are split by their outermost group or record", "take the line away")
+        fixed = self.format == "fixed"
+        if any(
+            item.key.startswith("record ") and item.path == () and _carries(item) for item in _blocks(self.language)
+        ):
+            return Records(self.language, options, origins, fixed=fixed)
+        return Grouped(self.language, options, origins, fixed=fixed)
 
     def __repr__(self) -> str:
         return f"Map({self.name!r})"
@@ -164,20 +183,53 @@ class Map:
             raise TypeError(f"{self.name} maps {self.document}: it has no segments")
         return self.x12
 
-    # -- csv and xml -----------------------------------------------------
-    def read_text(self, data: bytes | str, *, partner: str | None = None) -> list[Document]:
-        """Every canonical document of a file."""
-        return [self._document(values, partner) for values in self._text.read(data)]
+    # -- csv, fixed width, xml, json ----------------------------------------
+    def parts(self, chunks: Iterable[bytes]) -> Iterator[Part]:
+        """The documents of a file, one after another. Raises MapError for what makes the file itself useless."""
+        return self._text.parts(chunks)
 
-    def write_text(self, documents: Document | Sequence[Document], *, partner: str | None = None) -> bytes:
-        """A file of one or, where the format allows, several documents."""
+    def read_part(self, part: Part, *, partner: str | None = None) -> Document:
+        """The canonical document of one of them. Raises MapError."""
+        return self._document(self._text.read(part), partner)
+
+    def read_text(self, data: bytes | str, *, partner: str | None = None) -> list[Document]:
+        """Every canonical document of a file. Raises MapError with everything that is wrong with any of them."""
+        found: list[Document] = []
+        problems: list[Problem] = []
+        try:
+            for part in self.parts([data.encode(self._encoding) if isinstance(data, str) else data]):
+                try:
+                    found.append(self.read_part(part, partner=partner))
+                except MapError as error:
+                    problems += error.problems
+        except MapError as error:
+            problems += error.problems
+        if problems:
+            raise MapError(problems)
+        return found
+
+    def write_text(
+        self,
+        documents: Document | Sequence[Document],
+        *,
+        partner: str | None = None,
+        answers: Sequence[Sequence[Document]] = (),
+    ) -> bytes:
+        """A file of one or, where the format allows, several documents; `answers`: for each, what it answers."""
         several = [documents] if isinstance(documents, Document) else list(documents)
-        several = [self._outgoing(document, ()) for document in several]
+        several = [
+            self._outgoing(document, said)
+            for document, said in zip(several, answers or ((),) * len(several), strict=True)
+        ]
         keep = all(self.keeps_leftovers(document, partner) for document in several)
         return self._text.write(several, keep=keep)
 
     @property
-    def _text(self) -> Flat | Tree:
+    def _encoding(self) -> str:
+        return self._text.dialect.encoding if isinstance(self._text, Sheet) else "utf-8"
+
+    @property
+    def _text(self) -> TextFormat:
         if self.text is None:
             raise TypeError(f"{self.name} maps {self.document}: it has segments, not text")
         return self.text
@@ -216,7 +268,7 @@ class Map:
             None,
             path + (f" (number {item})" if item else ""),
             None if missing else str(error.get("input")),
-            "is missing" if missing else str(error["msg"]),
+            MISSING if missing else str(error["msg"]),
             str(line.origin) if line is not None else "",
         )
 
@@ -261,6 +313,14 @@ class Map:
 
         walk(values, values, (), "")
         return out
+
+
+def _blocks(language: Language) -> list[Block]:
+    return [item for item in language.root.items if isinstance(item, Block)]
+
+
+def _carries(block: Block) -> bool:
+    return any(line.kind == "field" for line in block.lines())
 
 
 def lost(language: Language, document: Document, given: Collection[str], *, leftovers: bool) -> dict[str, str]:

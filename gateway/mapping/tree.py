@@ -5,6 +5,8 @@
     cac:AdditionalDocumentReference[cbc:DocumentTypeCode=DP]/cbc:ID: department
     cac:OrderLine -> lines[]: {...}
 
+    split: Order                      each Order under the root is a document of its own, and lines start there
+
 Lines of one scope form a tree of steps, so that siblings share their parents; an element is written when anything in it
 has a value. Elements are written in the order of the map's lines, or in that of `options: sequence NAME: child ...`.
 Nothing a sender writes makes us fetch, expand or fill memory: DTDs, entities and deep or huge documents are refused.
@@ -12,70 +14,90 @@ Nothing a sender writes makes us fetch, expand or fill memory: DTDs, entities an
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
 from gateway.canonical import Document
-from gateway.mapping.faults import Fault, MapError, MapFault, MapFaults, Origin, Problem
+from gateway.formats.xml.parts import DEEPEST, NotXml, local
+from gateway.formats.xml.parts import read as elements
+from gateway.mapping.faults import MapError, MapFaults, Origin, Problem
 from gateway.mapping.language import Block, Language, Line
 from gateway.mapping.source import Raw
-from gateway.mapping.values import Carrier, Values, get, put, settle
+from gateway.mapping.steps import Pathed, Step, placed, store
+from gateway.mapping.text import Part, whole
+from gateway.mapping.values import Carrier, Values, get
 
-_STEP = re.compile(r"(?P<name>[\w.:-]+)(?:\[(?P<child>@?[\w.:-]+)=(?P<value>[^\]]*)\])?$")
-_SPLIT = re.compile(r"[^/\[]+(?:\[[^\]]*\])?")
 _KEPT = re.compile(r"/((?:\{[^}]*\})?[^/\[]+)\[(\d+)\]")
-_DEEPEST = 100  # UBL and cXML stay below 20
 
 Element = Any  # lxml's elements; its stubs make every text optional bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One element on the way."""
-
-    name: str
-    child: str = ""  # the child element whose text, or @attribute whose value, tells it from others of its name
-    value: str = ""
-
-    def matches(self, element: Element) -> bool:
-        if element.tag != self.name or not self.child:
-            return bool(element.tag == self.name)
-        if self.child[0] == "@":
-            return bool(element.get(self.child[1:]) == self.value)
-        return _text(element.find(self.child)) == self.value
-
-    def mark(self, element: Element) -> object:
-        """What of the element the test has used up."""
-        return (id(element), self.child[1:]) if self.child[0] == "@" else id(element.find(self.child))
-
-    def name_it(self, element: Element) -> None:
-        """Make the element pass the test."""
-        if self.child[:1] == "@":
-            element.set(self.child[1:], self.value)
-        elif self.child:
-            made: Element = etree.SubElement(element, self.child)
-            made.text = self.value
+def matches(step: Step, element: Element) -> bool:
+    """Whether this is the element a step asks for."""
+    if element.tag != step.name or not step.child:
+        return bool(element.tag == step.name)
+    if step.child[0] == "@":
+        return bool(element.get(step.child[1:]) == step.value)
+    return _text(element.find(step.child)) == step.value
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a line or block stands under the element of its scope."""
-
-    steps: tuple[Step, ...]
-    attribute: str = ""
+def mark(step: Step, element: Element) -> object:
+    """What of the element the test has used up."""
+    return (id(element), step.child[1:]) if step.child[0] == "@" else id(element.find(step.child))
 
 
-class Tree:
+def name_it(step: Step, element: Element) -> None:
+    """Make the element pass the test."""
+    if step.child[:1] == "@":
+        element.set(step.child[1:], step.value)
+    elif step.child:
+        made: Element = etree.SubElement(element, step.child)
+        made.text = step.value
+
+
+class _Reading(Carrier):
+    """One document being read, and where it stands in its file."""
+
+    def __init__(self, part: Part, around: Element) -> None:
+        super().__init__()
+        self.part, self.around = part, around
+
+    def line(self, element: Element) -> int:
+        """The line of the file an element begins in."""
+        return int(element.sourceline or 1) + self.part.line - 1
+
+    def where(self, element: Element, attribute: str = "") -> str:
+        """The XPath of an element, by local names, counted where there are several."""
+        steps: list[str] = []
+        while True:
+            parent = element.getparent()
+            if parent is None or parent is self.around:
+                break
+            same = [child for child in parent if child.tag == element.tag]
+            name = local(element.tag)
+            steps.append(f"{name}[{same.index(element) + 1}]" if len(same) > 1 else name)
+            element = parent
+        path = "/".join([self.part.place, *reversed(steps)])
+        return f"{path}/@{local(attribute)}" if attribute else path
+
+
+class Tree(Pathed):
     """An XML map, ready to run."""
 
     def __init__(
-        self, language: Language, options: Mapping[str, str], origins: Mapping[str, Raw], start: Origin
+        self,
+        language: Language,
+        options: Mapping[str, str],
+        origins: Mapping[str, Raw],
+        start: Origin,
+        split: Raw | None = None,
     ) -> None:
-        self.faults: list[Fault] = []
+        super().__init__(language.root)
         self.namespaces: dict[str, str] = {"": options.get("xmlns", "")}
         self.sequences: dict[str, dict[str, int]] = {}
         if not options.get("root"):
@@ -90,17 +112,22 @@ class Tree:
         for name, value in options.items():
             if name.startswith("sequence "):
                 origin = origins[name].origin
-                order = {self._clark(child, origin): n for n, child in enumerate(value.split())}
-                self.sequences[self._clark(name[9:].strip(), origin)] = order
-        self.root_name = self._clark(options["root"], origins["root"].origin)
-        self.root = language.root
-        self.places: dict[int, Place] = {}
-        self._check(self.root)
+                order = {self.name(child, origin): n for n, child in enumerate(value.split())}
+                self.sequences[self.name(name[9:].strip(), origin)] = order
+        self.root_name = self.name(options["root"], origins["root"].origin)
+        self.path: list[str] = []  # from the root to the element that is one document, where a file holds several
+        if split is not None:
+            steps = self.place(split.value or "", split.origin)
+            if not steps.steps or steps.attribute or any(step.child for step in steps.steps):
+                raise split.origin.fault(f"split: {split.value} is no element", "write split: Order, or Body/Order")
+            self.path = [self.root_name, *(step.name for step in steps.steps)]
+        self.several = bool(self.path)
+        self.check(self.root)
         if self.faults:
             raise MapFaults(self.faults)
 
     # -- loading ---------------------------------------------------------
-    def _clark(self, name: str, origin: Origin, *, attribute: bool = False) -> str:
+    def name(self, name: str, origin: Origin, *, attribute: bool = False) -> str:
         prefix, _, local = name.rpartition(":")
         if prefix not in self.namespaces:
             raise origin.fault(
@@ -109,65 +136,57 @@ class Tree:
         uri = "" if attribute and not prefix else self.namespaces[prefix]
         return f"{{{uri}}}{local}" if uri else local
 
-    def _place(self, key: str, origin: Origin) -> Place:
-        steps, attribute = [], ""
-        for part in _SPLIT.findall(key):
-            if part.startswith("@"):
-                attribute = self._clark(part[1:], origin, attribute=True)
-                continue
-            match = _STEP.match(part)
-            if not match or attribute:
-                raise origin.fault(
-                    f"{part!r} is not a step", "write cac:Party/cbc:Name, @attr or cac:X[cbc:Name=value]"
-                )
-            child = match["child"] or ""
-            if child:
-                is_attribute = child[0] == "@"
-                child = "@" * is_attribute + self._clark(child.removeprefix("@"), origin, attribute=is_attribute)
-            steps.append(Step(self._clark(match["name"], origin), child, match["value"] or ""))
-        return Place(tuple(steps), attribute)
-
-    def _check(self, block: Block) -> None:
-        seen: dict[Place, Origin] = {}
-        for item in block.items:
-            try:
-                place = self.places[id(item)] = self._place(item.key, item.origin)
-                if isinstance(item, Line):
-                    item.place = item.key
-                    settle(item)
-                    if place in seen:
-                        raise item.origin.fault(f"{item.key} already has a line", f"at {seen[place]}")
-                    seen[place] = item.origin
-                elif place.attribute or not place.steps:
-                    raise item.origin.fault(f"{item.key}: lines under it need an element")
-            except MapFault as fault:
-                self.faults.append(fault.fault)
-            if isinstance(item, Block):
-                self._check(item)
-
     # -- reading ---------------------------------------------------------
-    def read(self, data: bytes | str) -> list[Values]:
-        """The values of the document in a file."""
-        root = parse(data)
-        if root.tag != self.root_name:
-            raise MapError([Problem("the file", None, "", str(root.tag), f"is not {self.root_name}", "")])
-        everything = list(root.iter())  # holds the elements, so that id() names them
-        carrier = Carrier()
+    def parts(self, chunks: Iterable[bytes]) -> Iterator[Part]:
+        """The documents of a file: its one document, or each of the elements `split:` names."""
+        if not self.path:
+            data = whole(chunks)
+            yield Part(1, 0, len(data), f"/{local(self.root_name)}", 1, data)
+            return
+        steps = [local(name) for name in self.path]
+        number = 0
+        try:
+            for found in elements(chunks, self.path):
+                number = found.number
+                place = "/" + "/".join([*steps[:-1], f"{steps[-1]}[{number}]"])
+                head = json.dumps([found.encoding, found.namespaces])
+                yield Part(number, found.offset, found.size, place, found.line, found.data, head)
+        except NotXml as error:
+            raise MapError([Problem("the file", error.line, "", None, str(error), "")]) from None
+
+    def fits(self, start: bytes) -> str:
+        found = root_of(start)
+        return "" if found in ("", self.root_name) else f"its root is {found}, not {self.root_name}"
+
+    def read(self, part: Part) -> Values:
+        """The values of one document."""
+        element, around = self._element(part)
+        everything = list(element.iter())  # holds the elements, so that id() names them
+        carrier = _Reading(part, around)
         seen: set[object] = set()
         values: Values = {}
-        self._read(self.root, root, values, seen, carrier)
+        self._read(self.root, element, values, seen, carrier)
         if carrier.problems:
             raise MapError(carrier.problems)
-        if kept := list(_leftovers(root, "", seen)):
+        if kept := list(_leftovers(element, "", seen)):
             values["leftovers"] = sorted(kept)
         del everything
-        return [values]
+        return values
 
-    def _read(self, block: Block, element: Element, values: Values, seen: set[object], carrier: Carrier) -> None:
-        exact_first = sorted(
-            block.items, key=lambda item: -sum(bool(step.child) for step in self.places[id(item)].steps)
-        )
-        for item in exact_first:
+    def _element(self, part: Part) -> tuple[Element, Element]:
+        """The document's element, and the element around it that is none of ours."""
+        if not self.path:
+            root = parse(part.data)
+            if root.tag != self.root_name:
+                raise MapError([Problem("the file", None, "", str(root.tag), f"is not {self.root_name}", "")])
+            return root, None
+        encoding, namespaces = json.loads(part.head)
+        said = " ".join(f"xmlns{':' if prefix else ''}{prefix}={quoteattr(uri)}" for prefix, uri in namespaces.items())
+        around = parse(f"<around {said}>{part.data.decode(encoding)}</around>")
+        return around[0], around
+
+    def _read(self, block: Block, element: Element, values: Values, seen: set[object], carrier: _Reading) -> None:
+        for item in self.exact_first(block):
             place = self.places[id(item)]
             if isinstance(item, Block):
                 for found in _find(element, place.steps):
@@ -178,7 +197,7 @@ class Tree:
                     inner = values
                     if item.path:
                         inner = {}
-                        self._store(values, item, inner)
+                        store(values, item, inner)
                     self._read(item, found, inner, seen, carrier)
                     if not item.many:
                         break
@@ -192,8 +211,12 @@ class Tree:
                     continue
                 seen.add((id(found), place.attribute) if place.attribute else id(found))
             if item.kind == "field" and (text or item.default is not None):
-                line = found.sourceline if found is not None else None
-                carrier.read(item, text or item.default or "", values, line)
+                since = len(carrier.problems)
+                carrier.read(item, text or item.default or "", values, None)
+                if len(carrier.problems) > since:
+                    at = element if found is None else found
+                    attribute = place.attribute if found is not None else ""
+                    placed(carrier, since, carrier.where(at, attribute), carrier.line(at))
 
     @staticmethod
     def _claim(scope: Element, found: Element, steps: Sequence[Step], seen: set[object]) -> None:
@@ -202,31 +225,25 @@ class Tree:
             if step.child:
                 if step.child[0] != "@":
                     seen.add(id(found))
-                seen.add(step.mark(found))
+                seen.add(mark(step, found))
             found = found.getparent()
             if found is scope:
                 return
 
-    @staticmethod
-    def _store(values: Values, block: Block, inner: Values) -> None:
-        if not block.many:
-            put(values, block.path, inner)
-            return
-        for name in block.path[:-1]:
-            values = values.setdefault(name, {})
-        values.setdefault(block.path[-1], []).append(inner)
-
     # -- writing ---------------------------------------------------------
     def write(self, documents: Sequence[Document], *, keep: bool) -> bytes:
-        """A file with one document."""
-        if len(documents) != 1:
-            raise MapError([Problem("the file", None, "", None, "an XML file holds one document", "")])
+        """A file with one document, or with several where the map says `split:`."""
+        if len(documents) != 1 and not self.path:
+            raise MapError([Problem("the file", None, "", None, "an XML file of this map holds one document", "")])
         carrier = Carrier()
         prefixes = {prefix or None: uri for prefix, uri in self.namespaces.items() if uri}
         root = etree.Element(self.root_name, nsmap=cast(Any, prefixes))
-        self._write(self.root, documents[0], root, carrier)
-        if keep and documents[0].leftovers:
-            _put_back(root, documents[0].leftovers)
+        inner = self._reach(root, [Step(name) for name in self.path[1:-1]])
+        for document in documents:
+            element = etree.SubElement(inner, self.path[-1]) if self.path else root
+            self._write(self.root, document, element, carrier)
+            if keep and document.leftovers:
+                _put_back(element, document.leftovers)
         if carrier.problems:
             raise MapError(carrier.problems)
         self._arrange(root)
@@ -244,7 +261,7 @@ class Tree:
             for each in inner if item.many else ([] if inner is None else [inner]):
                 *above, last = place.steps
                 made = etree.SubElement(self._reach(element, above), last.name)
-                last.name_it(made)
+                name_it(last, made)
                 self._write(item, each, made, carrier)
                 self._taken(block, item, last, made, carrier)
                 if not item.path and not len(made) and not made.attrib and not made.text:
@@ -267,10 +284,10 @@ class Tree:
     def _reach(self, element: Element, steps: Sequence[Step]) -> Element:
         """The element at the end of some steps, made where it is not there yet."""
         for step in steps:
-            found = next((child for child in element if step.matches(child)), None)
+            found = next((child for child in element if matches(step, child)), None)
             if found is None:
                 found = etree.SubElement(element, step.name)
-                step.name_it(found)
+                name_it(step, found)
             element = found
         return element
 
@@ -278,7 +295,7 @@ class Tree:
         """An item of a rest list must not look like a field that has a place of its own."""
         for item in scope.items:
             for other in self.places[id(item)].steps:
-                if item is not block and other.child and not step.child and other.matches(made):
+                if item is not block and other.child and not step.child and matches(other, made):
                     line = next(block.lines(), None)
                     if line is not None:
                         carrier.refuse(line, None, other.value, f"belongs to a field of its own, {item.key}")
@@ -290,6 +307,16 @@ class Tree:
             element[:] = sorted(element, key=lambda child: order.get(child.tag, len(order)))
         for child in element:
             self._arrange(child)
+
+
+def root_of(start: bytes) -> str:
+    """The {uri}name of the root of what begins so; "" where the beginning does not say."""
+    parser = etree.XMLPullParser(("start",), resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        parser.feed(start)
+        return next((str(element.tag) for _, element in parser.read_events()), "")
+    except etree.XMLSyntaxError:
+        return next((str(element.tag) for _, element in parser.read_events()), "")
 
 
 def parse(data: bytes | str) -> Element:
@@ -306,7 +333,7 @@ def parse(data: bytes | str) -> Element:
     if any(node.tag is etree.Entity for node in root.iter()):
         raise MapError([Problem("the file", None, "", None, "uses entities of its own, which we do not expand", "")])
     if any(_too_deep(root)):
-        raise MapError([Problem("the file", None, "", None, f"is nested deeper than {_DEEPEST} elements", "")])
+        raise MapError([Problem("the file", None, "", None, f"is nested deeper than {DEEPEST} elements", "")])
     return root
 
 
@@ -314,7 +341,7 @@ def _too_deep(root: Element) -> Iterator[bool]:
     depth = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
-        yield depth > _DEEPEST
+        yield depth > DEEPEST
 
 
 def _text(element: Element) -> str:
@@ -327,7 +354,7 @@ def _find(element: Element, steps: Sequence[Step]) -> Iterator[Element]:
         yield element
         return
     for child in element:
-        if steps[0].matches(child):
+        if matches(steps[0], child):
             yield from _find(child, steps[1:])
 
 

@@ -18,16 +18,29 @@ class Carrier:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def refuse(self, line: Line, position: int | None, value: object, why: object) -> None:
+    def refuse(
+        self,
+        line: Line,
+        position: int | None,
+        value: object,
+        why: object,
+        *,
+        place: str = "",
+        column: int | None = None,
+    ) -> None:
         said = None if value is None else str(value)
-        self.problems.append(Problem(line.key, position, line.full, said, str(why), str(line.origin)))
+        self.problems.append(
+            Problem(place or line.place or line.key, position, line.full, said, str(why), str(line.origin), column)
+        )
 
-    def read(self, line: Line, text: str, into: Values, position: int | None) -> None:
+    def read(
+        self, line: Line, text: str, into: Values, position: int | None, *, place: str = "", column: int | None = None
+    ) -> None:
         """Text into its field."""
         try:
             value = line.format.read(text)
         except (ValueError, ArithmeticError) as error:
-            self.refuse(line, position, text, error)
+            self.refuse(line, position, text, error, place=place, column=column)
             return
         put(into, line.path, value)
 
@@ -65,13 +78,13 @@ def get(holder: Any, path: Path) -> Any:
     return holder
 
 
-def settle(line: Line) -> None:
+def settle(line: Line, *, lists: bool = False) -> None:
     """The format of a line in a document without types of its own, or a fault."""
     if line.kind not in ("field", "const", "ignored"):
         raise line.origin.fault(f"{line.key}: = {line.kind} has no meaning here")
     if line.target is None:
         return
-    if line.target.kind != "value":
+    if line.target.kind != "value" and not (lists and line.target.kind == "values"):
         raise line.origin.fault(f"{line.full} is no single value", "name one entry, as identifiers.gtin")
     if not line.chosen:
         found = by_type(line.target.type)

@@ -1,0 +1,3 @@
+"""JSON: read strictly, item by item."""
+
+from __future__ import annotations
