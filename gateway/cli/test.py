@@ -43,7 +43,7 @@ def judge_maps(
 ) -> None:
     """Judge maps: by themselves, by generated documents, and by cases a person approved.
 
-    Cases stand in sample_docs/maps/MAP/CASE/ beside the folder of maps: document.edi and canonical.json.
+    Cases stand in sample_docs/maps/MAP/CASE/ beside the folder of maps: document.* and canonical.json.
     Exit code 0: every map holds and has an approved case. 1: not so.
     """
     said, library, _ = examine(written())
@@ -80,8 +80,8 @@ def _maps(names: list[str], library: Library, partners: dict[str, list[str | Non
 
 def _cases(folder: Path) -> Iterable[Case]:
     for case in sorted(folder.iterdir()) if folder.is_dir() else ():
-        document, canonical = case / "document.edi", case / "canonical.json"
-        if document.is_file() and canonical.is_file():
+        document, canonical = next(case.glob("document.*"), None), case / "canonical.json"
+        if document is not None and canonical.is_file():
             yield Case(case.name, document.read_bytes(), canonical.read_text("utf-8"))
 
 

@@ -151,6 +151,7 @@ def _holes(finding: Finding, names: Names, document: str) -> Holes:
         else None,
         "value": None if value is None else value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + "…",
         "expected": _note(finding.expected) if finding.expected else None,
+        "column": finding.reference if finding.segment == "row" or (finding.segment or "").startswith("/") else None,
         "position": str(finding.position) if finding.position else None,
         "where": place(finding, document) or None,
     }

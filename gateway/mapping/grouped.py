@@ -16,11 +16,9 @@ from gateway.canonical import Document
 from gateway.formats.csvfile.rows import Row
 from gateway.mapping.faults import MapFault, MapFaults, Problem
 from gateway.mapping.language import Block, Language, Line
-from gateway.mapping.sheet import Columns, Sheet, Totals
+from gateway.mapping.sheet import ROW, Columns, Sheet, Totals
 from gateway.mapping.source import Raw
 from gateway.mapping.values import Carrier, Values, get
-
-ROW = "row"  # what a trailer calls these rows
 
 
 class Level:

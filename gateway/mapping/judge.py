@@ -26,6 +26,8 @@ from gateway.mapping.x12.reading import all_uses
 from gateway.mapping.x12.rows import Row
 from gateway.mapping.x12.shape import Use, element_of, first
 
+COMPUTED_LINES = ("count", "sum", "number")
+
 Facts = list[tuple[str, str, str, str]]  # what is said, its value, the line's key, where the line stands
 
 
@@ -135,7 +137,7 @@ def approved(chart: Map, case: Case, touched: set[int]) -> Iterator[str]:
     try:
         if chart.x12 is None:
             found = chart.read_text(case.document, partner=PARTNER)
-            touched |= _touched_text(chart, found[0])
+            touched |= _touched_text(chart, found[0], _plain_text(case.document))
             yield from _compare(found[0], wanted)
             written = chart.write_text(wanted.model_copy(update={"source": source}), partner=PARTNER)
             if _plain_text(written) != _plain_text(case.document):
@@ -189,10 +191,17 @@ def touched_lines(chart: Map, rows: list[Row], positions: list[int], separators:
     return touched | made
 
 
-def _touched_text(chart: Map, found: Document) -> set[int]:
-    """For CSV and XML: the lines whose field has a value somewhere."""
+def _touched_text(chart: Map, found: Document, text: str) -> set[int]:
+    """For what has no segments: the lines whose field has a value somewhere, and constants that stand in the text.
+
+    What is computed is compared whenever the case is written again.
+    """
     said = set(_paths(found.model_dump(exclude_none=True), ""))
-    return {line.n for line in chart.language.table if line.full in said}
+    return {
+        line.n
+        for line in chart.language.table
+        if line.full in said or (line.kind == "const" and line.value in text) or line.kind in COMPUTED_LINES
+    }
 
 
 def _paths(value: Any, path: str) -> Iterator[str]:

@@ -188,6 +188,15 @@ class Map:
         """The documents of a file, one after another. Raises MapError for what makes the file itself useless."""
         return self._text.parts(chunks)
 
+    def fits(self, start: bytes) -> str:
+        """Why a file that begins so is none of this map's; "" if it may be one."""
+        return self._text.fits(start)
+
+    @property
+    def several(self) -> bool:
+        """Whether one file may hold several documents."""
+        return self._text.several
+
     def read_part(self, part: Part, *, partner: str | None = None) -> Document:
         """The canonical document of one of them. Raises MapError."""
         return self._document(self._text.read(part), partner)

@@ -43,6 +43,7 @@ OPTIONS = {
 FIXED = ("encoding", "newline", "record")
 _NEWLINES = {"crlf": "\r\n", "lf": "\n"}
 _PLACE = re.compile(r"(\d+)-(\d+)(?: (left|right|zeros))?")
+ROW = "row"  # what a trailer calls rows of one kind
 COMPUTED = ("count", "sum", "number")
 
 Cells = Mapping[str, str]
@@ -94,12 +95,12 @@ class Columns:
 class Totals:
     """What a trailer counts, while the rows go by."""
 
-    def __init__(self, sums: Iterable[tuple[str, str, Format]]) -> None:
+    def __init__(self, sums: Sequence[tuple[str, str, str, Format]]) -> None:
         self.counts: Counter[str] = Counter()
-        self.sums = {f"{code} {key}".strip(): Decimal(0) for code, key, _ in sums}
+        self.sums = {name: Decimal(0) for name, _, _, _ in sums}
         self._wanted: dict[str, list[tuple[str, str, Format]]] = {}
-        for code, key, pair in sums:
-            self._wanted.setdefault(code, []).append((f"{code} {key}".strip(), key, pair))
+        for name, code, key, pair in dict.fromkeys(sums):
+            self._wanted.setdefault(code, []).append((name, key, pair))
 
     def add(self, code: str, cell: Callable[[str], str]) -> None:
         """One more row."""
@@ -239,14 +240,14 @@ class Sheet:
     def summed(self, line: Line) -> tuple[str, str, Format] | None:
         """What a sum line adds up: the rows, the column, its format."""
         for (code, key), other in self.lines.items():
-            if f"{code} {key}".strip() == line.value and other.target and other.target.type is Decimal:
+            named = line.value == f"{code} {key}" if self.record and code != ROW else line.value == key
+            if named and other.kind == "field" and other.target and other.target.type is Decimal:
                 return code, key, other.format
         return None
 
     def totals(self, lines: Iterable[Line]) -> Totals:
         """An empty count of what these lines count."""
-        wanted = [found for line in lines if line.kind == "sum" and (found := self.summed(line))]
-        return Totals(wanted)
+        return Totals([(line.value, *found) for line in lines if line.kind == "sum" and (found := self.summed(line))])
 
     @property
     def computed(self) -> list[Line]:

@@ -9,6 +9,8 @@ from gateway.partners.reading import Node
 from gateway.partners.terms import RECEIVING, SENDING, Terms
 from gateway.partners.values import Direction, DocumentName, Lane, wrong
 
+FILE_NAME = frozenset({"set", "number", "sequence", "partner", "date", "time"})  # what the name of a file may say
+
 
 class Agreement(Terms):
     """One entry under `agreements:` of a partner, with every term in force."""
@@ -34,8 +36,9 @@ class Agreement(Terms):
     )
     files: str | None = Field(
         default=None,
-        description="For documents without an envelope (CSV, XML, JSON): the names of their files.",
-        examples=["ship*.csv"],
+        description="For documents without an envelope (CSV, XML, JSON): the names of their files. For what they send "
+        "a pattern; for what we send a template of {set}, {number}, {sequence}, {partner}, {date} and {time}.",
+        examples=["ship*.csv", "order-{number}.csv"],
     )
 
     @model_validator(mode="after")

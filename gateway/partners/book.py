@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -18,8 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.formats.detect import Format, detect
 from gateway.formats.x12.guide import release_of
 from gateway.mapping import Library, Map
+from gateway.mapping.own import Own
 from gateway.mapping.rows import Rows
 from gateway.partners.agreement import Agreement
 from gateway.partners.company import Company
@@ -32,6 +34,23 @@ from gateway.partners.reading import Node
 from gateway.partners.system import System
 from gateway.partners.terms import DEADLINES, Duplicates
 from gateway.partners.values import TradingId
+
+FILES = ("csv", "fixed", "xml", "json")  # what travels without an envelope
+STANDARDS_OF = {
+    Format.CSV: ("csv", "fixed"),
+    Format.UNKNOWN: ("fixed", "csv"),
+    Format.XML: ("xml",),
+    Format.UBL: ("xml",),
+    Format.CXML: ("xml",),
+    Format.JSON: ("json",),
+}
+MEDIA_TYPES = {
+    "text/csv": ("csv",),
+    "text/tab-separated-values": ("csv",),
+    "application/json": ("json",),
+    "application/xml": ("xml",),
+    "text/xml": ("xml",),
+}
 
 Pair = tuple[str, str]  # qualifier and id as they stood in an envelope
 
@@ -159,12 +178,31 @@ class Book:
             mine = kept
         return Match(mine[0])
 
-    def by_file(self, connection: str, filename: str) -> Agreement | None:
-        """The agreement for a file without an envelope (CSV, XML, JSON), by the connection it came on and its name."""
-        for agreement in self._by_connection[connection]:
-            if agreement.direction == "in" and agreement.files and fnmatchcase(filename, agreement.files):
-                return agreement
-        return None
+    def by_file(
+        self, connection: str, filename: str | None, start: bytes = b"", media_type: str | None = None
+    ) -> Match:
+        """The agreement for a file without an envelope: by the connection, its name, its type and how it begins."""
+        found = detect(start).format if start else None
+        standards = STANDARDS_OF.get(found, ()) if found else FILES
+        said = (media_type or "").partition(";")[0].strip().lower()
+        mine = [a for a in self._by_connection[connection] if a.direction == "in" and a.document.standard in FILES]
+        rules: tuple[tuple[str, Callable[[Agreement], bool], str], ...] = (
+            ("name", lambda a: not filename or fnmatchcase(filename, a.files or "*"), f"it is called {filename}"),
+            ("format", lambda a: a.document.standard in standards, f"it looks like {found}"),
+            ("content type", lambda a: a.document.standard in MEDIA_TYPES.get(said, FILES), f"it came as {said}"),
+            ("beginning", lambda a: not start or not self.file_chart(a).fits(start), "it begins otherwise"),
+        )
+        for what, holds, why in rules:
+            kept = [a for a in mine if holds(a)]
+            if not kept:
+                why = self.file_chart(mine[0]).fits(start) if what == "beginning" else why
+                return Match(None, f"{what} differs", _nearest_agreement(mine, what, why) if mine else "")
+            mine = kept
+        return Match(mine[0])
+
+    def file_chart(self, agreement: Agreement, answers: Sequence[tuple[str, str]] = ()) -> Map | Own:
+        """The map of an agreement about files, or what stands for one where they are in our own JSON."""
+        return Own(agreement.document.set_id) if agreement.map is None else self.chart(agreement, answers)
 
     def sending(self, partner: str, document: str, lane: str, company: str | None = None) -> Agreement | None:
         """The agreement under which this partner takes a document: a canonical kind (`shipment`) or a set (`856`)."""
@@ -187,7 +225,7 @@ class Book:
 
     def kind(self, agreement: Agreement) -> str | None:
         """The canonical kind its map reads or writes."""
-        if agreement.document.standard == "json":
+        if agreement.map is None and agreement.document.standard == "json":
             return agreement.document.set_id
         return self._kinds.get(agreement.map) if agreement.map else None
 

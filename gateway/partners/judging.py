@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping
 
 from gateway.canonical import DOCUMENTS
@@ -9,7 +10,7 @@ from gateway.formats.x12.guide import packaged
 from gateway.mapping import Library, MapFaults
 from gateway.mapping.rows import Rows
 from gateway.mapping.source import assemble
-from gateway.partners.agreement import Agreement
+from gateway.partners.agreement import FILE_NAME, Agreement
 from gateway.partners.faults import Fault, nearest
 from gateway.partners.loading import Loaded, code_files
 from gateway.partners.reading import Node
@@ -188,13 +189,18 @@ def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[F
             f"a {name.standard} document has no envelope that says what it is",
             "say which files are meant, e.g. `files: ship*.csv`",
         )
-    if name.standard == "json":
-        if name.set_id not in DOCUMENTS:
-            yield place.fault(f"our language has no document `{name.set_id}`", nearest(name.set_id, DOCUMENTS))
-        if agreement.map is not None:
-            yield lines.at(("map",)).fault("JSON is our own language and needs no map", "take the line away")
-        return
+    if agreement.direction == "out" and agreement.files:
+        yield from _file_name(agreement, lines)
+    if name.standard == "json" and agreement.map is None and name.set_id not in DOCUMENTS:
+        yield place.fault(
+            f"our language has no document `{name.set_id}`, and no map reads it", nearest(name.set_id, DOCUMENTS)
+        )
     if agreement.map is None:
+        if name.standard == "json":
+            return  # our own language
+        if agreement.direction == "in" and name.standard != "x12":
+            yield place.fault("nothing says how this document is read", "name its map, e.g. `map: csv-3pl-shipment`")
+            return
         if agreement.direction == "out":
             yield place.fault("nothing says how this document is written", "name its map, e.g. `map: x12-856-shipment`")
         return
@@ -207,6 +213,24 @@ def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[F
         yield lines.at(("map",)).fault(
             f"map `{agreement.map}` is for {document}, the agreement for {name}", "name a map for this document"
         )
+
+
+def _file_name(agreement: Agreement, lines: Node) -> Iterator[Fault]:
+    """A template for the names of our files: known words, one step of a path, a name of its own for each file."""
+    template = agreement.files or ""
+    place = lines.at(("files",))
+    known = ", ".join(f"{{{word}}}" for word in sorted(FILE_NAME))
+    try:
+        said = {word for _, word, _, _ in string.Formatter().parse(template) if word is not None}
+    except ValueError as error:
+        yield place.fault(f"`{template}` is no template: {error}", f"it may say {known}")
+        return
+    if said - FILE_NAME:
+        yield place.fault(f"a file's name knows no `{{{sorted(said - FILE_NAME)[0]}}}`", f"it may say {known}")
+    if "/" in template or "\\" in template:
+        yield place.fault(f"`{template}` is a path", "write a name; the connection says where it goes")
+    if not said & {"number", "sequence"}:
+        yield place.fault("every file would have the same name", "add {number} or {sequence}")
 
 
 def head(name: str, files: Mapping[str, str]) -> tuple[str | None, str | None]:

@@ -26,7 +26,10 @@ Separator = Annotated[str, StringConstraints(min_length=1, max_length=1, pattern
 class Acknowledge(Written):
     """What we answer to what they send."""
 
-    with_: Literal["997", "999", "none"] = Field(alias="with", description="The functional acknowledgement they get.")
+    with_: Literal["997", "999", "file", "none"] = Field(
+        alias="with",
+        description="The functional acknowledgement they get; `file`: our own, as the agreement to send one says.",
+    )
     within: Duration = Field(description="How soon they must have it; later is a work item.")
     detail: Literal["all", "errors", "none"] = Field(
         description="Name every set in it, only those with errors, or give the group's result alone."
@@ -200,6 +203,9 @@ class Terms(Written):
     deadlines: Deadlines = Field(description="What we owe them after what they sent, and how soon.")
     codes: Codes = Field(description="What their codes and units must mean to us before a document is used.")
     tolerate: Tolerate = Field(description="How strictly a document is judged.")
+    refuse: Literal["document", "file"] = Field(
+        description="What one bad document of a CSV, XML or JSON file costs: itself, or the whole file."
+    )
     envelope: Envelope = Field(description="How documents are put together before they are sent.")
     before_sending: BeforeSending = Field(description="Rules a document keeps before it goes out.")
     cartons: Literal["as-told", "numbered"] = Field(
@@ -218,5 +224,5 @@ class Terms(Written):
         return Tolerance(Preset(self.tolerate.preset), overrides)
 
 
-RECEIVING = frozenset({"acknowledge", "duplicates", "destinations", "ship_from", "deadlines"})
+RECEIVING = frozenset({"acknowledge", "duplicates", "destinations", "ship_from", "deadlines", "refuse"})
 SENDING = frozenset({"envelope", "before_sending", "cartons", "confirm", "resend"})

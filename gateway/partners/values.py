@@ -132,7 +132,14 @@ class TradingId(NamedTuple):
         )
 
 
-STANDARDS = {"x12": 3, "edifact": 3, "csv": 2, "xml": 2, "json": 2}  # standard -> parts of its document name
+STANDARDS = {
+    "x12": 3,
+    "edifact": 3,
+    "csv": 2,
+    "fixed": 2,
+    "xml": 2,
+    "json": 2,
+}  # standard -> parts of its document name
 
 
 class DocumentName(NamedTuple):

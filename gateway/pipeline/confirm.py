@@ -16,7 +16,7 @@ from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen, order_key, warehouse_order_key
-from gateway.pipeline.staging import separators_of
+from gateway.pipeline.staging import read_with
 from gateway.store import payloads
 from gateway.store.engine import Tx
 from gateway.store.schema import document, functional_group, interchange
@@ -52,9 +52,9 @@ def read(house: House, rows: Sequence[Any]) -> list[tuple[Any, list[Answered]]]:
     """The answers in these acknowledgement documents."""
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
     with house.store.read() as view:
-        shapes = separators_of(view, {row.interchange_id for row in rows})
+        shapes = read_with(view, {row.interchange_id for row in rows})
     return [
-        (row, _by_group(answers_of(rows_of(text, shapes[row.interchange_id]))))
+        (row, _by_group(answers_of(rows_of(text, shapes[row.interchange_id][0]))))
         for row, text in zip(rows, texts, strict=True)
     ]
 

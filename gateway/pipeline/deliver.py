@@ -262,7 +262,8 @@ def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
     changes = []
     for row in carried:
         agreement = book.agreements.get(row.agreement)
-        wait = agreement.confirm.within if agreement and agreement.confirm else None
+        answered = agreement and agreement.confirm and row.standard == "x12"  # nobody answers a file with a 997
+        wait = agreement.confirm.within if agreement and agreement.confirm and answered else None
         if not isinstance(ended[row.delivery_id].end, Arrived):
             outcome, due = Outcome.GAVE_UP, row.confirm_due_at
         elif wait is None or row.set_id in ("997", "999"):

@@ -54,6 +54,8 @@ def envelope(house: House, row: Any) -> tuple[bytes, str, str]:
     """The bytes of an envelope, and the name and media type they travel under."""
     body = json.loads(row.body)
     content = payloads.read_all(house.store, row.payload_id)
+    if "name" in body:  # a file without an envelope (parcel.py)
+        return content, body["name"], body["media_type"]
     return content, f"{body['set']}-{body['interchange_id']}.edi", "application/edi-x12"
 
 

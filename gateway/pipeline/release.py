@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from gateway.formats.finding import Severity
+from gateway.formats import words
+from gateway.formats.finding import Finding, Severity
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
 from gateway.partners.terms import Duplicates
-from gateway.pipeline import acknowledge, translate
+from gateway.pipeline import acknowledge, files, translate
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.deadlines import dated
@@ -81,6 +82,9 @@ def _judge(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) 
             one.status = InterchangeStatus.QUARANTINED
             portion.alerts.append(one.aside)
             continue
+        if one.agreement:
+            files.judge(tx, book, one, portion)
+            continue
         if any(f.severity is Severity.REJECTS for f in one.findings):
             one.status = InterchangeStatus.REJECTED
             portion.alerts.append(_rejected(one))
@@ -102,7 +106,7 @@ def _number_of(one: Interchange) -> tuple[str, str, str, str]:
 
 def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
     """The numbers of these interchanges that were used before, each with its first interchange that was used."""
-    numbers = sorted({_number_of(one) for one in closed if one.aside is None})
+    numbers = sorted({_number_of(one) for one in closed if one.aside is None and not one.agreement})
     if not tx.is_sqlite:
         # Two workers with the same number at the same moment: the second waits and then sees the first.
         for number in numbers:
@@ -217,6 +221,7 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
         kept = {
             "isa": one.isa,
             "separators": asdict(one.separators),
+            "head": one.head,
             "findings": plain(one.findings),
             "aside": asdict(one.aside) if one.aside and not one.closed else None,
         }
@@ -277,11 +282,13 @@ def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int,
             else:
                 due_at = tx.now
         row = rows[number] = {
+            "part": None,
+            "place": None,
             **values,
             **_NOT_TRANSLATED,
             "id": number,
             "interchange_id": staged.interchange.id,
-            "group_id": staged.group.id,
+            "group_id": staged.group.id if staged.group else None,
             "status": status,
             "released": outcome is not None,
             "correlation_id": f"D-{number}",
@@ -332,6 +339,8 @@ def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> None:
 def _document_rejected(number: int, values: dict[str, Any]) -> Alert:
     findings = findings_of(json.loads(values["findings"] or "[]"))
     worst = next((f for f in findings if f.severity is Severity.REJECTS), None)
+    if values.get("place"):
+        return _part_rejected(number, values, worst)
     where = f"{values['set_id']}, document D-{number}"
     if worst is not None and worst.segment:
         element = f"-{worst.element:02d}" if worst.element else ""
@@ -343,3 +352,18 @@ def _document_rejected(number: int, values: dict[str, Any]) -> Alert:
     }
     key, subject = f"document:{number}:rejected", ("document", number)
     return Alert("document-rejected", values["lane"], key, data, where, subject, values["partner"], f"D-{number}")
+
+
+def _part_rejected(number: int, values: dict[str, Any], worst: Finding | None) -> Alert:
+    """A document of a file without an envelope."""
+    where = f"{values['place']}, document D-{number}"
+    if worst is not None:
+        where = f"{words.place(worst)}, document D-{number}"
+    data = {
+        "kind_word": values["set_id"],
+        "number": values["control_number"],
+        "place": values["place"],
+        "finding": acknowledge.spoken(worst) if worst else "its file was refused.",
+    }
+    key, subject = f"document:{number}:rejected", ("document", number)
+    return Alert("part-rejected", values["lane"], key, data, where, subject, values["partner"], f"D-{number}")

@@ -51,6 +51,9 @@ class Interchange:
     truncated: bool = False
     staged: bool = False  # an earlier portion stored it
     digest: Any = None
+    agreement: str = ""  # of a file without an envelope; where there is one, its groups say
+    head: str = ""  # of a file: what of its beginning each of its documents is read with
+    refused: int = 0  # documents of a file that cannot be used
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Staged:
     """One document, before it has an id."""
 
     interchange: Interchange
-    group: Group
+    group: Group | None  # a file without an envelope has none
     values: dict[str, Any]
     carried: Any = None  # what its map made of it (translate.py), where it was run at once
 
@@ -99,7 +102,7 @@ def findings_of(plain: Iterable[dict[str, Any]]) -> list[Finding]:
     return [Finding(**{**values, "severity": Severity(values["severity"])}) for values in plain]
 
 
-def separators_of(view: View, interchange_ids: Iterable[int]) -> dict[int, Separators]:
-    """The characters that stored interchanges were read with, by id."""
-    rows = view.by_ids(interchange, list(interchange_ids))
-    return {row.id: Separators(**json.loads(row.findings)["separators"]) for row in rows}
+def read_with(view: View, interchange_ids: Iterable[int]) -> dict[int, tuple[Separators, str]]:
+    """The characters, or the head, that stored interchanges were read with, by id."""
+    rows = [(row.id, json.loads(row.findings)) for row in view.by_ids(interchange, list(interchange_ids))]
+    return {number: (Separators(**kept["separators"]), kept.get("head", "")) for number, kept in rows}

@@ -12,7 +12,7 @@ Three roads lead to `record`:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,9 +26,11 @@ from gateway.flows import advice
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
-from gateway.mapping import MapError
+from gateway.mapping import Found, Map, MapError
+from gateway.mapping.own import Own
+from gateway.mapping.text import Part
 from gateway.partners.agreement import Agreement
-from gateway.partners.book import Book
+from gateway.partners.book import FILES, Book
 from gateway.pipeline import advices
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.answering import Answers, given_for
@@ -37,7 +39,7 @@ from gateway.pipeline.house import House
 from gateway.pipeline.questions import Question, asked_by, uncounted
 from gateway.pipeline.questions import alerts as question_alerts
 from gateway.pipeline.route import Fact, Key, happen, order_key, warehouse_order_key
-from gateway.pipeline.staging import separators_of
+from gateway.pipeline.staging import read_with
 from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Tx, batched
 from gateway.store.schema import document
@@ -106,16 +108,22 @@ def translate(house: House, rows: Sequence[Any]) -> list[Translated]:
     book = house.book()
     texts = payloads.cut(house.store, [(row.payload_id, row.offset, row.size) for row in rows])
     with house.store.read() as view:
-        shapes = separators_of(view, {row.interchange_id for row in rows})
+        shapes = read_with(view, {row.interchange_id for row in rows})
         answers = given_for(view, [row.id for row in rows if row.map_revision is not None])  # it ran before
     return [
-        _translate(book, row, text, shapes[row.interchange_id], answers.get(row.id, ()))
+        _translate(book, row, text, *shapes[row.interchange_id], answers.get(row.id, ()))
         for row, text in zip(rows, texts, strict=True)
     ]
 
 
-def _translate(book: Book, row: Any, data: bytes, separators: Separators, answers: Answers) -> Translated:
+def _translate(book: Book, row: Any, data: bytes, separators: Separators, head: str, answers: Answers) -> Translated:
     agreement = book.agreements.get(row.agreement)
+    if agreement is not None and row.standard in FILES:
+        chart = book.file_chart(agreement, answers)
+        try:
+            return Translated(row, carry_part(book, agreement, chart, part_of(row, data, head)))
+        except MapError as error:
+            return Translated(row, NotCarried(str(error), chart.revision, book.revision))
     if agreement is None or agreement.map is None:
         return Translated(row, NotCarried("its agreement names no map", None, book.revision))
     return Translated(
@@ -144,12 +152,37 @@ def carry(
         made = chart.read(segments, positions, partner=agreement.partner, separators=inner)
     except MapError as error:
         return NotCarried(str(error), chart.revision, book.revision, tuple(asked_by(error, chart, "in")))
-    if agreement.codes.units:
-        trace = partial(chart.provenance, segments, positions, separators=inner)
-        if asked := uncounted(made, agreement.codes.units, chart, trace):
-            return NotCarried("a unit nobody can count", chart.revision, book.revision, tuple(asked))
+    return carried(book, agreement, chart, made, partial(chart.provenance, segments, positions, separators=inner))
+
+
+def carry_part(book: Book, agreement: Agreement, chart: Map | Own, part: Part) -> Carried | NotCarried:
+    """One document of a file through its map. Raises MapError where something is wrong that nobody can answer."""
+    try:
+        made = chart.read_part(part, partner=agreement.partner)
+    except MapError as error:
+        questions = asked_by(error, chart, "in") if isinstance(chart, Map) else []
+        if not questions:
+            raise
+        return NotCarried(str(error), chart.revision, book.revision, tuple(questions))
+    return carried(book, agreement, chart, made, dict)
+
+
+def carried(
+    book: Book, agreement: Agreement, chart: Map | Own, made: Document, trace: Callable[[], dict[str, Found]]
+) -> Carried | NotCarried:
+    """What a map made, and what the road needs to know of it."""
+    units = agreement.codes.units if isinstance(chart, Map) else ()
+    if isinstance(chart, Map) and units and (asked := uncounted(made, units, chart, trace)):
+        return NotCarried("a unit nobody can count", chart.revision, book.revision, tuple(asked))
     gist = Gist(made.kind, made.key(), keys_of(agreement.partner, made), _facts_of(made), chart.revision, book.revision)
     return Carried(gist, canonical_documents.form_of(made))
+
+
+def part_of(row: Any, data: bytes, head: str) -> Part:
+    """A stored document of a file, to be read again."""
+    first = (row.place or "").removeprefix("rows ").removeprefix("row ").partition(" ")[0]
+    line = int(first) if first.isdecimal() else 1
+    return Part(int(row.control_number), row.offset, row.size, row.place, line, data, head)
 
 
 def recall(house: House, rows: Sequence[Any]) -> list[Translated]:

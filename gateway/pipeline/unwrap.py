@@ -22,6 +22,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.finding import FormatError, Severity
 from gateway.formats.x12.acknowledge import SetOutcome
 from gateway.formats.x12.frames import (
@@ -39,7 +40,7 @@ from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import TransmissionStatus
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Match
-from gateway.pipeline import release
+from gateway.pipeline import files, release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
@@ -92,6 +93,11 @@ class _Reading:
         """One transmission; yields every portion that is full before its end."""
         self.row, self.current, self.group, self.portion = row, None, None, Portion()
         state = json.loads(row.resume_state) if row.resume_state else None
+        if state is None or "documents" in state["reader"]:
+            start = next(self._chunks(row), b"")
+            if not files.enveloped(start):
+                yield from self._file(start, state)
+                return
         if state is not None:
             self._resume(state["interchange"])
         offset = state["reader"]["offset"] if state else 0
@@ -109,6 +115,30 @@ class _Reading:
             self._unreadable(str(error))
             return
         self.portion.finished.append((row, {"status": TransmissionStatus.DONE, "resume_state": None}))
+
+    def _chunks(self, row: Any) -> Iterator[bytes]:
+        small = self.small.get(row.payload_id)
+        return iter([small]) if small is not None else payloads.stream(self.house.store, row.payload_id)
+
+    def _file(self, start: bytes, state: dict[str, Any] | None) -> Iterator[Portion]:
+        """A transmission without an envelope (files.py)."""
+        row = self.row
+        found = self.book.by_file(row.connection, row.filename, start[:SNIFF], row.media_type)
+        if found.agreement is None:
+            if not found.closest and detect(start[:SNIFF]).format is Format.UNKNOWN:
+                self._unreadable("it is no document we know")
+                return
+            alert = files.no_agreement(row, start, found.closest)
+            self.portion.alerts.append(alert)
+            values = {"status": TransmissionStatus.QUARANTINED, "reason": "no agreement names it", "resume_state": None}
+            self.portion.finished.append((row, values))
+            return
+        file = files.FileReading(self.book, row, found.agreement, PORTION)
+        if state is not None:
+            with self.house.store.read() as view:
+                file.resume(view, state)
+        yield from file.portions(self._chunks(row))
+        self.portion = file.portion
 
     def last_portion(self) -> Portion:
         """What was read since the last full portion, to the transmission's end."""

@@ -19,8 +19,9 @@ from gateway.formats.x12 import writer
 from gateway.formats.x12.separators import REPETITION_SINCE, Separators
 from gateway.lifecycle import InterchangeStatus, Outcome, move
 from gateway.partners.agreement import Agreement
-from gateway.partners.book import Book
+from gateway.partners.book import FILES, Book
 from gateway.partners.values import TradingId
+from gateway.pipeline import parcel
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.store import control_numbers, payloads
@@ -48,6 +49,10 @@ class Envelope:
 
 def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str, Any]]]:
     """Put ready documents into envelopes; returns each row with the column values that move it on."""
+    files = [row for row in rows if row.standard in FILES]
+    if files:
+        rows = [row for row in rows if row.standard not in FILES]
+        return [*parcel.pack(tx, house.book(), files), *(wrap(tx, house, rows) if rows else ())]
     bodies = payloads.segments(tx, [row.payload_id for row in rows])
     answered = _answered(tx, [row.id for row in rows if row.set_id in ACKNOWLEDGEMENTS])
     return put(tx, house.book(), [(row, bodies[row.payload_id], answered.get(row.id)) for row in rows])

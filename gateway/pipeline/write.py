@@ -13,8 +13,9 @@ from gateway.formats import words
 from gateway.formats.finding import Severity
 from gateway.formats.x12.writer import UnwritableValue, write_set
 from gateway.lifecycle import DocumentStatus, Outcome, move
-from gateway.mapping import MapError
-from gateway.partners.book import Book
+from gateway.mapping import Map, MapError
+from gateway.partners.agreement import Agreement
+from gateway.partners.book import FILES, Book
 from gateway.partners.terms import Weight
 from gateway.pipeline import before_sending, collecting
 from gateway.pipeline.alert import Alert, raise_alerts
@@ -32,7 +33,7 @@ PLACEHOLDER = "0001"  # ST02 until `wrap` gives the set its place in a group
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one outbound document: its segments between ST and SE, or why not."""
+    """What became of one outbound document: its segments between ST and SE, its text, or why not."""
 
     row: Any
     segments: list[list[str]]
@@ -42,6 +43,7 @@ class Written:
     questions: tuple[Question, ...] = ()  # what a person must answer before it can be written
     held: tuple[Breach, ...] = ()  # rules of the agreement it breaks: a person decides
     warned: tuple[Breach, ...] = ()  # ... and it goes out all the same
+    text: bytes = b""  # of what has no envelope
 
 
 def write(house: House, rows: Sequence[Any]) -> list[Written]:
@@ -62,10 +64,13 @@ def _write(
     book: Book, row: Any, made: Document, answers: Document | None, given: Answers, rules: Mapping[Weight, Breaches]
 ) -> Written:
     agreement = book.agreements.get(row.agreement)
-    if agreement is None or agreement.map is None:
+    is_file = agreement is not None and agreement.document.standard in FILES
+    if agreement is None or (agreement.map is None and not is_file):
         return Written(row, [], None, "its agreement names no map")
     if rules["hold"] and row.status != DocumentStatus.WAIVED:
         return Written(row, [], None, held=rules["hold"])
+    if is_file:
+        return _text(book, row, agreement, made, [answers] if answers else [], given, rules["warn"])
     chart = book.chart(agreement, given)
     try:
         segments = chart.write(made, partner=row.partner, answers=[answers] if answers else [])
@@ -86,11 +91,30 @@ def _write(
     return Written(row, segments, chart.revision, warned=rules["warn"])
 
 
+def _text(
+    book: Book,
+    row: Any,
+    agreement: Agreement,
+    made: Document,
+    answers: list[Document],
+    given: Answers,
+    warned: Breaches,
+) -> Written:
+    """A document that has no envelope."""
+    chart = book.file_chart(agreement, given)
+    try:
+        text = chart.write_text(made, partner=row.partner, answers=[answers])
+    except MapError as error:
+        questions = asked_by(error, chart, "out") if isinstance(chart, Map) else []
+        return Written(row, [], chart.revision, str(error), questions=tuple(questions))
+    return Written(row, [], chart.revision, text=text, warned=warned)
+
+
 def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, dict[str, Any]]]:
     """Store the final text of each set; returns each row with the column values that move it on."""
     book, finished = house.book(), []
     alerts: list[Alert] = []
-    due = collecting.due(tx, book, [result.row.agreement for result in results if result.segments])
+    due = collecting.due(tx, book, [result.row.agreement for result in results if result.segments or result.text])
     for result in results:
         row = result.row
         values: dict[str, Any] = {
@@ -114,8 +138,13 @@ def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, 
             subject = ("document", row.id)
             alerts.append(Alert("cannot-write", row.lane, key, data, where, subject, row.partner, row.correlation_id))
             continue
-        stored = payloads.store_segments(tx, result.segments, owner=row.partner, lane=row.lane)
-        values |= {"payload_id": stored.id, "offset": 0, "size": stored.size, "segments": len(result.segments) + 2}
+        if row.standard in FILES:
+            stored = payloads.store(tx, result.text, owner=row.partner, lane=row.lane)
+            segments = None
+        else:
+            stored = payloads.store_segments(tx, result.segments, owner=row.partner, lane=row.lane)
+            segments = len(result.segments) + 2
+        values |= {"payload_id": stored.id, "offset": 0, "size": stored.size, "segments": segments}
         values |= {
             "stage": collecting.STAGE,
             "due_at": due[row.agreement],

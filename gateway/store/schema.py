@@ -275,6 +275,8 @@ document = Table(
     Column("set_id", Text),
     Column("version", Text),
     Column("control_number", Text),
+    Column("part", Integer),  # which of several documents in one set; NULL where it is alone
+    Column("place", Text),  # in a file without an envelope: rows, XPath or JSON pointer
     Column("payload_id", Id),
     Column("offset", BigInteger),
     Column("size", BigInteger),

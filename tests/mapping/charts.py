@@ -46,4 +46,4 @@ def read(chart: Map, rows: list[Row], partner: str | None = PARTNER) -> Document
 def cases(name: str) -> Iterator[Case]:
     """The approved cases of a map."""
     for folder in sorted((SAMPLES / name).iterdir()):
-        yield Case(folder.name, (folder / "document.edi").read_bytes(), (folder / "canonical.json").read_text())
+        yield Case(folder.name, next(folder.glob("document.*")).read_bytes(), (folder / "canonical.json").read_text())

@@ -7,7 +7,7 @@ import pytest
 from profile_texts import CONNECTIONS, FILES, PARTNER, ROOT, changed
 
 from gateway.partners import Book, ProfileFaults
-from gateway.partners.book import revision_of
+from gateway.partners.book import Match, revision_of
 
 BOOK = Book.from_files(FILES)
 ARRIVED: dict[str, Any] = {
@@ -128,11 +128,15 @@ def test_files_without_an_envelope_are_found_by_connection_and_name() -> None:
         "    receive: csv/shipment\n    files: 'ship*.csv'\n    map: csv-3pl-shipment\n"
     )
     book = Book.from_files(files)
-    found = book.by_file("ridge", "ship-7.csv")
+    found = book.by_file("ridge", "ship-7.csv").agreement
     assert found is not None
     assert found.name == "ridge/shipments"
-    assert book.by_file("ridge", "stock.csv") is None
-    assert book.by_file("other", "ship-7.csv") is None
+    assert book.by_file("ridge", "stock.csv") == Match(
+        None, "name differs", "Closest agreement is ridge/shipments; the name differs: it is called stock.csv."
+    )
+    assert book.by_file("other", "ship-7.csv").agreement is None
+    assert book.by_file("ridge", "ship-7.csv", b"{}").reason == "format differs"
+    assert "Frachtbrief is missing" in book.by_file("ridge", "ship-7.csv", b"a;b\n1;2\n").closest
 
 
 def test_subscriptions_are_webhooks_that_want_the_event() -> None:

@@ -1,0 +1,279 @@
+"""CSV, XML, JSON and fixed-width files take the road: each document by itself, and nothing of a broken file is used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipeline_road import ROOT, Folder, Road
+
+from gateway.canonical import WarehouseOrder, WarehouseShippingAdvice
+from gateway.canonical.values import Quantity
+from gateway.canonical.warehouse import WarehouseLine
+from gateway.lifecycle import DocumentStatus
+from gateway.partners.book import Book, texts
+from gateway.pipeline import again
+from gateway.pipeline.house import House
+from gateway.store import canonical_documents, schema
+from gateway.store.engine import Store
+
+PROFILE = """
+name: Ridge
+ids: {}
+agreements:
+  shipped:
+    our: northwind
+    lane: production
+    connection: ridge
+    receive: csv/shipped
+    files: "ship*.csv"
+    map: csv-shipping-advice
+    acknowledge: {with: none}
+  shipped-json:
+    like: shipped
+    receive: json/shipped
+    files: "advice*.json"
+    map: json-shipping-advice
+  stock:
+    our: northwind
+    lane: production
+    connection: ridge
+    receive: json/inventory
+    files: "stock*.json"
+  orders:
+    our: northwind
+    lane: production
+    connection: ridge
+    send: csv/order
+    map: csv-warehouse-order
+    files: "{set}-{number}-{sequence}.csv"
+    envelope: {max_documents: 10, window: 1h}
+"""
+CONNECTION = "ridge:\n  kind: directory\n  lane: production\n  inbox: in\n  outbox: out\n"
+HEADER = (
+    "SHIPMENT_NO,ORDER_NO,CUSTOMER_PO,LOAD_NO,WAREHOUSE,DEPOSITOR,SHIP_DATE,CARRIER,BOL,TRACKING,SHIP_TO_CODE,"
+    "SHIP_TO_NAME,SSCC,CARTON_TRACKING,LINE,STATUS,REASON,SKU,UPC,VENDOR_ITEM,QTY_ORDERED,UOM,QTY_SHIPPED,QTY_SHORT,"
+    "LOT,EXPIRY\n"
+)
+
+
+def row(shipment: str, line: str = "1", shipped: str = "4", date: str = "2026-11-20") -> str:
+    return f"{shipment},SO-{shipment},PO-1,,NJ,NW,{date},ABCD,,,12,Store 12,,,{line},CC,,S-1,,,4,EA,{shipped},0,,\n"
+
+
+def file(*rows: str, shipped: int | None = None, count: int | None = None) -> bytes:
+    sums = sum(int(each.split(",")[22]) for each in rows if each.split(",")[22:23] and each.split(",")[22].isdigit())
+    total = ["TOTAL", str(len(rows) if count is None else count), *[""] * 20, str(sums if shipped is None else shipped)]
+    return (HEADER + "".join(rows) + ",".join(total) + "\n").encode()
+
+
+def book_of(text: str) -> Book:
+    files = texts(ROOT / "partners", ROOT / "maps")
+    files["partners/ridge/connections.yaml"] = CONNECTION
+    files["partners/ridge/partner.yaml"] = text
+    return Book.from_files(files)
+
+
+BOOK = book_of(PROFILE)
+
+
+def road_of(store: Store, book: Book, folder: Path) -> Road:
+    return Road(store, House(store, lambda: book, dict, lambda name: Folder(folder / name)), folder)
+
+
+@pytest.fixture
+def road(store: Store, tmp_path: Path) -> Road:
+    return road_of(store, BOOK, tmp_path / "sent")
+
+
+def arrive(road: Road, content: bytes, filename: str = "ship-1.csv", media_type: str | None = None) -> int:
+    """A file comes in and is worked to its end."""
+    from gateway.pipeline.receive import Arrival, receive
+
+    with road.store.begin() as tx:
+        n = tx.scalar(
+            schema.transmission.select()
+            .with_only_columns(schema.transmission.c.id)
+            .order_by(schema.transmission.c.id.desc())
+        )
+        arrival = Arrival("ridge", "production", f"{filename}-{n}", content, filename or None, media_type)
+        (receipt,) = receive(tx, [arrival])
+    road.work()
+    return receipt.transmission_id
+
+
+def documents(road: Road) -> list[Any]:
+    return road.rows(schema.document)
+
+
+def made(road: Road, number: int) -> Any:
+    with road.store.read() as view:
+        return canonical_documents.load(view, [number])[number]
+
+
+def items(road: Road) -> list[Any]:
+    return road.rows(schema.work_item)
+
+
+def test_each_document_of_a_file_is_a_row_with_its_place(road: Road) -> None:
+    arrive(road, file(row("1"), row("1", "2"), row("2")))
+    first, second = documents(road)
+    assert [first.place, second.place] == ["rows 2 to 3", "row 4"]
+    assert [first.status, second.status] == [DocumentStatus.DONE] * 2
+    assert [first.kind, first.business_key] == ["warehouse-shipping-advice", "1"]
+    advice = made(road, first.id)
+    assert isinstance(advice, WarehouseShippingAdvice)
+    assert [line.line_number for line, _ in advice.all_lines()] == ["1", "2"]
+    assert [event.type for event in road.rows(schema.event)] == ["shipment.confirmed"] * 2
+    (transmission,) = road.rows(schema.transmission)
+    assert transmission.status == "done"
+    assert not items(road)
+
+
+def test_a_bad_row_stops_its_document_and_no_other(road: Road) -> None:
+    arrive(road, file(row("1"), row("2", date="20.11.2026"), row("3")))
+    assert [one.status for one in documents(road)] == [DocumentStatus.DONE, DocumentStatus.INVALID, DocumentStatus.DONE]
+    (item,) = items(road)
+    assert "“20.11.2026” in “SHIP_DATE” " in item.title
+    assert item.where_.startswith("row 3, column 7")
+    (interchange,) = road.rows(schema.interchange)
+    assert interchange.status == "accepted-with-errors"
+
+
+def test_where_a_file_stands_or_falls_whole_one_bad_row_stops_it(store: Store, tmp_path: Path) -> None:
+    book = book_of(
+        PROFILE.replace("    acknowledge: {with: none}\n", "    acknowledge: {with: none}\n    refuse: file\n")
+    )
+    road = road_of(store, book, tmp_path)
+    arrive(road, file(row("1"), row("2", date="x")))
+    assert {one.status for one in documents(road)} == {DocumentStatus.HELD}
+    assert not road.rows(schema.event)
+    (item,) = items(road)
+    assert "1 of its 2 documents cannot be used" in item.title
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (file(row("1"), row("2"), count=3), "“3” in “ORDER_NO” is not 2"),
+        (file(row("1"), shipped=9), "“9” in “QTY_SHIPPED” is not 4"),
+        (file(row("1"), row("2")).rpartition(b"TOTAL")[0], "breaks off before its last record"),
+        (file(row("1")).replace(b"Store 12", b'"Store 12'), "is not CSV"),
+    ],
+)
+def test_nothing_of_a_file_is_used_that_breaks_off_or_counts_otherwise(road: Road, content: bytes, said: str) -> None:
+    number = arrive(road, content)
+    assert not road.rows(schema.event)
+    assert {one.status for one in documents(road)} <= {DocumentStatus.HELD}
+    (item,) = items(road)
+    assert said in item.title
+    (transmission,) = road.rows(schema.transmission)
+    assert transmission.status == "quarantined"
+    with road.store.begin() as tx:
+        again.reprocess_transmission(tx, number, by="a person")
+    road.work()
+    assert len(road.rows(schema.interchange)) == 2
+
+
+def test_the_same_file_under_another_name_is_said_and_has_no_second_effect(road: Road) -> None:
+    arrive(road, file(row("1")))
+    arrive(road, file(row("1")), "ship-1b.csv")
+    assert [one.status for one in documents(road)] == [DocumentStatus.DONE, DocumentStatus.DUPLICATE]
+    assert len(road.rows(schema.event)) == 1
+    (item,) = items(road)
+    assert "holds the same bytes as T-1" in item.title
+
+
+def test_a_number_that_comes_again_with_other_content_is_held(road: Road) -> None:
+    arrive(road, file(row("1")))
+    arrive(road, file(row("1", shipped="3")), "ship-2.csv")
+    assert [one.status for one in documents(road)] == [DocumentStatus.DONE, DocumentStatus.HELD]
+
+
+def test_a_file_nobody_agreed_on_is_kept_and_says_what_is_closest(road: Road) -> None:
+    arrive(road, b"a,b\n1,2\n3,4\n", "stock.csv")
+    arrive(road, b"a,b\n1,2\n3,4\n", "ship-3.csv")
+    first, second = items(road)
+    assert "the CSV file stock.csv, and no agreement" in first.title
+    assert "the name differs: it is called stock.csv" in first.what_to_do
+    assert "the beginning differs: column BOL is missing in the header" in second.what_to_do
+    assert {one.status for one in road.rows(schema.transmission)} == {"quarantined"}
+
+
+ADVICE = {"shipmentId": "7", "orderId": "SO-7", "packages": [{"items": [{"line": "1", "shipped": 2.50}]}]}
+
+
+def test_json_is_found_by_its_type_and_a_bad_value_by_its_pointer(road: Road) -> None:
+    arrive(road, json.dumps(ADVICE).encode(), "", "application/json")
+    bad = json.dumps(ADVICE).replace("2.5", '"many"').replace('"7"', '"8"')
+    arrive(road, bad.encode(), "advice-8.json")
+    good, wrong = documents(road)
+    assert good.status == DocumentStatus.DONE
+    assert good.place == "/"
+    assert str(next(made(road, good.id).all_lines())[0].shipped) == "2.5"
+    assert wrong.status == DocumentStatus.INVALID
+    (item,) = items(road)
+    assert "“many”" in item.title
+    assert "/packages/0/items/0/shipped" in item.where_
+
+
+def test_our_own_json_needs_no_map(road: Road) -> None:
+    report = {"kind": "inventory", "report_number": "R1", "as_of": {"date": "2026-11-20"}}
+    arrive(road, json.dumps([report, {"report_number": "R2"}]).encode(), "stock-1.json")
+    assert [(one.status, one.place) for one in documents(road)] == [("done", "/0"), ("invalid", "/1")]
+
+
+def order(number: str) -> WarehouseOrder:
+    line = WarehouseLine(line_number="1", identifiers={"sku": "S-1"}, ordered=Quantity(value=4, unit="each"))
+    return WarehouseOrder(purpose="original", depositor_order_number=number, lines=[line])
+
+
+def compose(road: Road, *made: WarehouseOrder, agreement: str = "ridge/orders") -> None:
+    """Outbound documents as a flow leaves them."""
+    from gateway.store.ids import take
+
+    with road.store.begin() as tx:
+        terms = road.house.book().agreements[agreement]
+        for one, number in zip(made, take(tx, "document", len(made)), strict=True):
+            tx.insert(
+                schema.document,
+                [
+                    {
+                        "id": number,
+                        "direction": "out",
+                        "lane": terms.lane,
+                        "company": terms.company,
+                        "partner": terms.partner,
+                        "agreement": terms.name,
+                        "standard": terms.document.standard,
+                        "set_id": terms.document.set_id,
+                        "version": "",
+                        "status": DocumentStatus.COMPOSED,
+                        "released": True,
+                        "kind": one.kind,
+                        "business_key": one.key(),
+                        "received_at": tx.now,
+                        "updated_at": tx.now,
+                        "stage": "write",
+                        "due_at": tx.now,
+                    }
+                ],
+            )
+            canonical_documents.store(tx, [(number, one)])
+    road.work()
+
+
+def test_documents_collect_into_one_file_with_a_safe_name(store: Store, tmp_path: Path) -> None:
+    road = road_of(store, book_of(PROFILE.replace("max_documents: 10", "max_documents: 3")), tmp_path)
+    compose(road, order("../7"), order("8"))
+    assert not road.rows(schema.delivery)  # the window is open
+    compose(road, order("9"))
+    road.deliver()
+    (path,) = (tmp_path / "ridge").iterdir()
+    assert path.name == "order-.._7-000001.csv"
+    assert path.read_bytes().count(b"\r\n") == 4  # one header, three rows
+    assert {one.status for one in documents(road)} == {DocumentStatus.SENT}
+    found = BOOK.library.map("csv-warehouse-order").read_text(path.read_bytes())
+    assert [one.key() for one in found] == ["../7", "8", "9"]
