@@ -21,6 +21,9 @@ class Code(StrEnum):
     JSON_NOT_WELL_FORMED = "json-not-well-formed"
     ENCODING_UNUSUAL = "encoding-unusual"
     INTERCHANGE_HEADER_MISSING = "interchange-header-missing"
+    VALUE_REFUSED = "value-refused"  # these three by a map, of a file without an envelope
+    VALUE_MISSING = "value-missing"
+    PART_REFUSED = "part-refused"
 
 
 class Inspected:

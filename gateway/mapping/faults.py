@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.formats.file import Code
 from gateway.formats.finding import Finding, Severity
 
 
@@ -75,9 +76,9 @@ class Problem:
     def finding(self, part: str = "") -> Finding:
         """The same as a fault of the partner's document; `part`: where the document stands in its file."""
         path = self.place if self.place.startswith("/") else part if part.startswith("/") else ""
-        code = "value-missing" if self.why == MISSING else "value-refused" if self.value is not None else "part-refused"
+        code = Code.PART_REFUSED if self.value is None else Code.VALUE_REFUSED
         return Finding(
-            code,
+            Code.VALUE_MISSING.value if self.why == MISSING else code.value,
             Severity.REJECTS,
             segment=path or "row",
             position=self.position,

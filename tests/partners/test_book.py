@@ -136,7 +136,7 @@ def test_files_without_an_envelope_are_found_by_connection_and_name() -> None:
     )
     assert book.by_file("other", "ship-7.csv").agreement is None
     assert book.by_file("ridge", "ship-7.csv", b"{}").reason == "format differs"
-    assert "Frachtbrief is missing" in book.by_file("ridge", "ship-7.csv", b"a;b\n1;2\n").closest
+    assert "Lieferant is missing" in book.by_file("ridge", "ship-7.csv", b"a;b\n1;2\n").closest
 
 
 def test_subscriptions_are_webhooks_that_want_the_event() -> None:

@@ -195,8 +195,8 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "file without a name": (PARTNER, "    receive: x12/004010/850", "    receive: csv/order", "no envelope", "files:"),
     "json unknown": (
         PARTNER,
-        "    send: x12/004010/856",
-        "    send: json/shipmnt",
+        "    send: x12/004010/856\n    map: x12-856-shipment\n",
+        "    send: json/shipmnt\n    map: ~\n",
         "has no document `shipmnt`",
         "shipment",
     ),

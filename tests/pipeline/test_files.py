@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pipeline_road import ROOT, Folder, Road
 
-from gateway.canonical import WarehouseOrder, WarehouseShippingAdvice
+from gateway.canonical import Order, WarehouseOrder
 from gateway.canonical.values import Quantity
 from gateway.canonical.warehouse import WarehouseLine
 from gateway.lifecycle import DocumentStatus
@@ -27,15 +27,15 @@ agreements:
     our: northwind
     lane: production
     connection: ridge
-    receive: csv/shipped
+    receive: csv/order
     files: "ship*.csv"
-    map: csv-shipping-advice
+    map: csv-order
     acknowledge: {with: none}
   shipped-json:
     like: shipped
-    receive: json/shipped
+    receive: json/warehouse-order
     files: "advice*.json"
-    map: json-shipping-advice
+    map: json-warehouse-order
   stock:
     our: northwind
     lane: production
@@ -52,21 +52,17 @@ agreements:
     envelope: {max_documents: 10, window: 1h}
 """
 CONNECTION = "ridge:\n  kind: directory\n  lane: production\n  inbox: in\n  outbox: out\n"
-HEADER = (
-    "SHIPMENT_NO,ORDER_NO,CUSTOMER_PO,LOAD_NO,WAREHOUSE,DEPOSITOR,SHIP_DATE,CARRIER,BOL,TRACKING,SHIP_TO_CODE,"
-    "SHIP_TO_NAME,SSCC,CARTON_TRACKING,LINE,STATUS,REASON,SKU,UPC,VENDOR_ITEM,QTY_ORDERED,UOM,QTY_SHIPPED,QTY_SHORT,"
-    "LOT,EXPIRY\n"
-)
+HEADER = (ROOT / "sample_docs/maps/csv-order/two-lines/document.csv").read_bytes().split(b"\r\n")[0].decode() + "\n"
 
 
-def row(shipment: str, line: str = "1", shipped: str = "4", date: str = "2026-11-20") -> str:
-    return f"{shipment},SO-{shipment},PO-1,,NJ,NW,{date},ABCD,,,12,Store 12,,,{line},CC,,S-1,,,4,EA,{shipped},0,,\n"
+def row(order: str, line: str = "1", quantity: str = "4", date: str = "20.11.2026") -> str:
+    return f"{order};{date};;;;;;12;Store 12;;;;;;{line};;S-1;;;{quantity};ST;\n"
 
 
-def file(*rows: str, shipped: int | None = None, count: int | None = None) -> bytes:
-    sums = sum(int(each.split(",")[22]) for each in rows if each.split(",")[22:23] and each.split(",")[22].isdigit())
-    total = ["TOTAL", str(len(rows) if count is None else count), *[""] * 20, str(sums if shipped is None else shipped)]
-    return (HEADER + "".join(rows) + ",".join(total) + "\n").encode()
+def file(*rows: str, quantity: int | None = None, count: int | None = None) -> bytes:
+    counted = sum(int(each.split(";")[19]) for each in rows) if quantity is None else quantity
+    total = ["END", str(len(rows) if count is None else count), *[""] * 17, str(counted), "", ""]
+    return (HEADER + "".join(rows) + ";".join(total) + "\n").encode()
 
 
 def book_of(text: str) -> Book:
@@ -122,22 +118,22 @@ def test_each_document_of_a_file_is_a_row_with_its_place(road: Road) -> None:
     first, second = documents(road)
     assert [first.place, second.place] == ["rows 2 to 3", "row 4"]
     assert [first.status, second.status] == [DocumentStatus.DONE] * 2
-    assert [first.kind, first.business_key] == ["warehouse-shipping-advice", "1"]
+    assert [first.kind, first.business_key] == ["order", "1"]
     advice = made(road, first.id)
-    assert isinstance(advice, WarehouseShippingAdvice)
-    assert [line.line_number for line, _ in advice.all_lines()] == ["1", "2"]
-    assert [event.type for event in road.rows(schema.event)] == ["shipment.confirmed"] * 2
+    assert isinstance(advice, Order)
+    assert [line.line_number for line in advice.lines] == ["1", "2"]
+    assert [event.type for event in road.rows(schema.event)] == ["order.received"] * 2
     (transmission,) = road.rows(schema.transmission)
     assert transmission.status == "done"
     assert not items(road)
 
 
 def test_a_bad_row_stops_its_document_and_no_other(road: Road) -> None:
-    arrive(road, file(row("1"), row("2", date="20.11.2026"), row("3")))
+    arrive(road, file(row("1"), row("2", date="2026-11-20"), row("3")))
     assert [one.status for one in documents(road)] == [DocumentStatus.DONE, DocumentStatus.INVALID, DocumentStatus.DONE]
     (item,) = items(road)
-    assert "“20.11.2026” in “SHIP_DATE” " in item.title
-    assert item.where_.startswith("row 3, column 7")
+    assert "“2026-11-20” in “PO Date” " in item.title
+    assert item.where_.startswith("row 3, column 2")
     (interchange,) = road.rows(schema.interchange)
     assert interchange.status == "accepted-with-errors"
 
@@ -157,9 +153,9 @@ def test_where_a_file_stands_or_falls_whole_one_bad_row_stops_it(store: Store, t
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (file(row("1"), row("2"), count=3), "“3” in “ORDER_NO” is not 2"),
-        (file(row("1"), shipped=9), "“9” in “QTY_SHIPPED” is not 4"),
-        (file(row("1"), row("2")).rpartition(b"TOTAL")[0], "breaks off before its last record"),
+        (file(row("1"), row("2"), count=3), "“3” in “PO Date” is not 2"),
+        (file(row("1"), quantity=9), "“9” in “Quantity” is not 4"),
+        (file(row("1"), row("2")).rpartition(b"END")[0], "breaks off before its last record"),
         (file(row("1")).replace(b"Store 12", b'"Store 12'), "is not CSV"),
     ],
 )
@@ -188,35 +184,34 @@ def test_the_same_file_under_another_name_is_said_and_has_no_second_effect(road:
 
 def test_a_number_that_comes_again_with_other_content_is_held(road: Road) -> None:
     arrive(road, file(row("1")))
-    arrive(road, file(row("1", shipped="3")), "ship-2.csv")
+    arrive(road, file(row("1", quantity="3")), "ship-2.csv")
     assert [one.status for one in documents(road)] == [DocumentStatus.DONE, DocumentStatus.HELD]
 
 
 def test_a_file_nobody_agreed_on_is_kept_and_says_what_is_closest(road: Road) -> None:
     arrive(road, b"a,b\n1,2\n3,4\n", "stock.csv")
-    arrive(road, b"a,b\n1,2\n3,4\n", "ship-3.csv")
+    arrive(road, b"a;b\n1;2\n3;4\n", "ship-3.csv")
     first, second = items(road)
     assert "the CSV file stock.csv, and no agreement" in first.title
     assert "the name differs: it is called stock.csv" in first.what_to_do
-    assert "the beginning differs: column BOL is missing in the header" in second.what_to_do
+    assert "the beginning differs: column Cancel After is missing in the header" in second.what_to_do
     assert {one.status for one in road.rows(schema.transmission)} == {"quarantined"}
 
 
-ADVICE = {"shipmentId": "7", "orderId": "SO-7", "packages": [{"items": [{"line": "1", "shipped": 2.50}]}]}
+ORDER = {"action": "create", "orderId": "7", "items": [{"line": "1", "quantity": 2.50}]}
 
 
 def test_json_is_found_by_its_type_and_a_bad_value_by_its_pointer(road: Road) -> None:
-    arrive(road, json.dumps(ADVICE).encode(), "", "application/json")
-    bad = json.dumps(ADVICE).replace("2.5", '"many"').replace('"7"', '"8"')
-    arrive(road, bad.encode(), "advice-8.json")
+    arrive(road, json.dumps(ORDER).replace("2.5", "2.50").encode(), "", "application/json")
+    arrive(road, json.dumps(ORDER).replace("2.5", '"many"').replace('"7"', '"8"').encode(), "advice-8.json")
     good, wrong = documents(road)
     assert good.status == DocumentStatus.DONE
     assert good.place == "/"
-    assert str(next(made(road, good.id).all_lines())[0].shipped) == "2.5"
+    assert str(made(road, good.id).lines[0].ordered.value) == "2.50"
     assert wrong.status == DocumentStatus.INVALID
     (item,) = items(road)
     assert "“many”" in item.title
-    assert "/packages/0/items/0/shipped" in item.where_
+    assert "/items/0/quantity" in item.where_
 
 
 def test_our_own_json_needs_no_map(road: Road) -> None:
