@@ -72,7 +72,14 @@ class Offered:
     within: float  # seconds after which a person is asked
 
 
-SendOutcome = Sent | Retry | Refused | Unknown | Offered
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Nothing goes over this wire until a person has done something; it is tried again now and then."""
+
+    why: str
+
+
+SendOutcome = Sent | Retry | Refused | Unknown | Offered | Stopped
 
 
 class ChannelError(Exception):
@@ -83,8 +90,18 @@ class Unsettled(ChannelError):
     """What we were reading changed under us: it must not be used, and will be offered again."""
 
 
-class HostKeyChanged(ChannelError):
+class ConnectionStopped(ChannelError):
+    """The wire stands still until a person has done something; asking often only makes it worse."""
+
+    pause_s = 300.0
+
+
+class HostKeyChanged(ConnectionStopped):
     """The other side is not who it was. Nothing was sent or read; a person compares fingerprints."""
+
+
+class LoginRefused(ConnectionStopped):
+    """The server does not take our user, key or password."""
 
 
 class Polls(Protocol):

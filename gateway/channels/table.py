@@ -10,8 +10,9 @@ from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Polls, Resolve, Sends
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
 from gateway.channels.http import HttpChannel, HttpSettings
-from gateway.channels.sftp import SftpChannel, SftpSettings
+from gateway.channels.sftp import SftpChannel
 from gateway.channels.sftp_server import SftpServerChannel, SftpServerSettings
+from gateway.channels.sftp_session import SftpSettings
 from gateway.channels.webhook import WebhookChannel, WebhookSettings
 from gateway.partners.values import Written
 

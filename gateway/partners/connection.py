@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
+from gateway.partners.timetable import Timetable
 from gateway.partners.values import Duration, Lane, Written, parse_duration
 
 
@@ -22,6 +23,9 @@ class Connection(Written):
     kind: str = Field(min_length=1, description="The wire.", examples=["http"])
     lane: Lane = Field(description="production or test. What comes in here belongs to this lane and to no other.")
     every: Duration = Field(default=parse_duration("10s"), description="How often we look, where looking is needed.")
+    schedule: Timetable | None = Field(
+        default=None, description="On which days and at which hours we look; without it always."
+    )
     events: tuple[str, ...] = Field(
         default=(),
         description="For a webhook: the events it is sent, `*` standing for anything.",

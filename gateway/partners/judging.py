@@ -20,6 +20,8 @@ from gateway.partners.values import DocumentName, TradingId
 def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
     """Every fault that one file alone does not show."""
     yield from _shared_ids(said)
+    yield from _shared_sftp_users(said)
+    yield from _timetables(said)
     yield from _shared_as2_names(said)
     for agreement in said.agreements.values():
         lines = said.lines["agreement", agreement.name]
@@ -88,6 +90,29 @@ def _shared_as2_names(said: Loaded) -> Iterator[Fault]:
             yield place.fault(
                 f"`{name}` and `{first}` have the same two AS2 names, `{ours}` and `{theirs}`",
                 "a message could belong to either: take one away, or agree on another name, also for the test lane",
+            )
+
+
+def _shared_sftp_users(said: Loaded) -> Iterator[Fault]:
+    """Who logs in is known by the user alone."""
+    owners: dict[object, str] = {}
+    for name, wire in said.connections.items():
+        if wire.kind == "sftp-server":
+            first = owners.setdefault(wire.settings.get("user"), name)
+            if first != name:
+                yield (
+                    said.lines["connection", name]
+                    .at(("user",))
+                    .fault(f"`{first}` has the same user", "give each login a user of its own, also in the test lane")
+                )
+
+
+def _timetables(said: Loaded) -> Iterator[Fault]:
+    for name, wire in said.connections.items():
+        if wire.schedule is not None and wire.schedule.company not in said.companies:
+            place = said.lines["connection", name].at(("schedule", "company"))
+            yield place.fault(
+                f"there is no company `{wire.schedule.company}`", nearest(wire.schedule.company, said.companies)
             )
 
 

@@ -18,7 +18,7 @@ from gateway.canonical import Document
 from gateway.channels import channel, cloudevents
 from gateway.channels.as2 import As2Channel
 from gateway.lifecycle import DeliveryStatus, Outcome, move
-from gateway.pipeline import as2_send, pack
+from gateway.pipeline import as2_send, pack, stops
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.ends import Arrived, End, LiesReady, ReceiptOwed, TryAgain, TurnedDown
 from gateway.pipeline.house import House
@@ -103,6 +103,8 @@ def _over(house: House, row: Any, send_on: Callable[[channel.Sends], End | chann
             return TryAgain(why, None, uncertain=True)
         case channel.Refused(why):
             return TurnedDown(why)
+        case channel.Stopped(why):
+            return TryAgain(why, channel.ConnectionStopped.pause_s, uncertain=False, situation=stops.SITUATION)
         case channel.Offered(name, within):
             return LiesReady(name, within)
         case end:
@@ -177,6 +179,8 @@ def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, di
                 )
                 if row.kind == "call":
                     facts += _taken(row, end)
+                elif row.attempts > 1:
+                    stops.settle(tx, [(row.target, row.lane)])
             case TurnedDown():
                 finished.append(
                     (row, {"status": DeliveryStatus.REJECTED, "result": _json(said=end.why, code=end.code)})
@@ -198,7 +202,9 @@ def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, di
                 status = DeliveryStatus.DEAD if tried.gave_up else DeliveryStatus.DUE
                 result = _json(said=end.why, uncertain=end.uncertain, progress=end.progress, fence=row.lease_fence)
                 finished.append((row, {"status": status, "result": result}))
-                if tried.gave_up or end.situation:
+                if end.situation == stops.SITUATION:
+                    alerts.append(stops.alert(row.target, row.lane, end.why))
+                elif tried.gave_up or end.situation:
                     alerts.append(_alert(end.situation or "delivery-gave-up", row, end.why))
     as2_send.keep(tx, [(tried.row, tried.end) for tried in results])
     _documents(tx, house, results)

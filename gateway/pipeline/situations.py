@@ -395,6 +395,13 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}'s EDI desk",
         "Ask them to look into their outbox; it stays there, and this settles itself when they have fetched it.",
     ),
+    "connection-stopped": Situation(
+        "platform",
+        "Nothing goes over {connection}: {reason}.",
+        "What they send us waits there, and what we owe them waits here; it is tried again every few minutes.",
+        "Our engineer, with {connection}'s people",
+        "Mend what it says; this settles itself once the connection works again.",
+    ),
     "sftp-guessing": Situation(
         "platform",
         "Somebody at {address} fails again and again to log in as {user}, the SFTP login of {connection}.",

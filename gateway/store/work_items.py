@@ -53,6 +53,12 @@ def settle_keys(tx: Tx, keys: Sequence[tuple[str, str]], by: str) -> list[int]:
     return settle(tx, found, by) if found else []
 
 
+def is_open(view: View, lane: str, key: str) -> bool:
+    """Whether there is an open item with this dedupe key."""
+    query = select(_t.c.id).where(_t.c.lane == lane, _t.c.dedupe_key == key, _t.c.settled_at.is_(None))
+    return view.first(query) is not None
+
+
 def open_about(view: View, subject: str, subject_id: int) -> Sequence[Record]:
     """The open items about one row."""
     query = select(_t).where(_t.c.subject == subject, _t.c.subject_id == subject_id, _t.c.settled_at.is_(None))

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from gateway.channels.channel import ConnectionStopped
 from gateway.store import ids, lease, schema
 from gateway.store.engine import Record, Tx
 from gateway.store.retry import SECOND, RetryPolicy
@@ -32,11 +33,16 @@ class Schedule:
     every_us: int
     run: Callable[[str | None], str | None]
     """Takes the cursor and returns the next one. Stores what it finds itself, before it acknowledges it outside."""
+    opens: Callable[[int], int] = lambda now: now
+    """The next moment at which it may run: this one, in its hours."""
+    after: Callable[[int], int] | None = None
+    """The moment of the next run, where it does not simply come `every_us` later."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
     error: str
+    pause_us: int = 0  # what the trouble itself asks for
 
 
 class Polls:
@@ -81,8 +87,14 @@ class Polls:
         schedule = self._schedules().get((row.name, row.lane))
         if schedule is None:
             return None
+        claimed_at = row.lease_until - self.lease_us  # by the database's clock
+        if (opens := schedule.opens(claimed_at)) > claimed_at:
+            return row.cursor, lambda now: opens
         try:
-            return schedule.run(row.cursor), schedule.every_us
+            return schedule.run(row.cursor), schedule.after or (lambda now: now + schedule.every_us)
+        except ConnectionStopped as error:
+            log.warning("%s (%s lane): %s", row.name, row.lane, error)
+            return _Failed(f"{type(error).__name__}: {error}", int(error.pause_s * SECOND))
         except Exception as error:
             log.warning("%s (%s lane): %s", row.name, row.lane, error, exc_info=log.isEnabledFor(logging.DEBUG))
             return _Failed(f"{type(error).__name__}: {error}")
@@ -92,9 +104,9 @@ class Polls:
             match end:
                 case None:
                     lease.complete(tx, schema.poll, [row], [{}])
-                case _Failed(error):
-                    pause = self.pauses.pause_us(row.attempts, 0.0)
+                case _Failed(error, pause_us):
+                    pause = max(pause_us, self.pauses.pause_us(row.attempts, 0.0))
                     lease.fail(tx, schema.poll, row, due_at=tx.now + pause, error=error)
-                case (cursor, every_us):
-                    again = {"stage": STAGE, "due_at": tx.now + every_us, "cursor": cursor}
+                case (cursor, after):
+                    again = {"stage": STAGE, "due_at": after(tx.now), "cursor": cursor}
                     lease.complete(tx, schema.poll, [row], [again])

@@ -6,6 +6,7 @@ thing again under the same id, and stores nothing twice.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,8 @@ from gateway.channels.channel import Resolve
 from gateway.partners import secrets
 from gateway.partners.book import Book
 from gateway.partners.connection import Connection
-from gateway.pipeline import certificates, deliver, follow, keeping
+from gateway.pipeline import certificates, deliver, follow, keeping, stops
+from gateway.pipeline.alert import raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival, receive
 from gateway.store.retry import SECOND
@@ -67,7 +69,8 @@ class Schedules:
         for name, said in book.connections.items():
             if said.kind in table.POLLERS:
                 every = int(said.every.total_seconds() * SECOND)
-                yield Schedule(f"connection {name}", said.lane, every, self._collector(said))
+                hours = _hours(book, said)
+                yield Schedule(f"connection {name}", said.lane, every, self._collector(said), *hours)
         for name, system in book.systems.items():
             feed = description.load(system.file, system.text).changes
             if feed is not None:
@@ -84,11 +87,44 @@ class Schedules:
             if wire is not None:
                 try:
                     collect_all(self._house, wire, said.name, said.lane)
+                    stops.goes_again(self._house.store, said.name, said.lane)
+                except channel.ConnectionStopped as error:
+                    with self._house.store.begin() as tx:
+                        raise_alerts(tx, [stops.alert(said.name, said.lane, str(error))])
+                    raise
                 finally:
                     wire.close()
             return cursor
 
         return collect
+
+
+Moment = Callable[[int], int]
+
+
+def _hours(book: Book, said: Connection) -> tuple[Moment, Moment] | tuple[()]:
+    """When a connection may be looked at and when next, in microseconds; nothing for one without a timetable."""
+    timetable = said.schedule
+    if timetable is None:
+        return ()
+    company = book.companies[timetable.company]
+
+    def opens(now: int) -> int:
+        moment = _moment(now)
+        return now if timetable.is_open(moment, company) else _micro(timetable.next_open(moment, company))
+
+    def after(now: int) -> int:
+        return _micro(timetable.after(_moment(now), said.every, company))
+
+    return opens, after
+
+
+def _moment(micro: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(micro / SECOND, dt.UTC)
+
+
+def _micro(moment: dt.datetime) -> int:
+    return int(moment.timestamp() * SECOND)
 
 
 def collect_all(house: House, wire: Wire, connection: str, lane: str) -> int:

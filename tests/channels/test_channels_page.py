@@ -15,7 +15,7 @@ from gateway.channels.table import SETTINGS, settings_of
 from gateway.partners.values import Written, write_duration
 
 PAGE = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
-EVERY_CONNECTION = {"kind", "lane", "every", "events"}  # keys that belong to no wire
+EVERY_CONNECTION = {"kind", "lane", "every", "schedule", "events"}  # keys that belong to no wire
 
 
 def table(model: type[Written]) -> str:

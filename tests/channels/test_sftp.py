@@ -26,14 +26,18 @@ from gateway.channels.channel import (
     Arrival,
     ChannelError,
     HostKeyChanged,
+    LoginRefused,
     Parcel,
     Refused,
     Retry,
     Sent,
+    Stopped,
     Unknown,
     Unsettled,
 )
-from gateway.channels.sftp import WORKING, LoginRefused, SftpChannel, SftpSettings, fingerprint
+from gateway.channels.remote import WORKING
+from gateway.channels.sftp import SftpChannel
+from gateway.channels.sftp_session import SftpSettings, fingerprint
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 pytestmark = [
@@ -320,7 +324,7 @@ def test_a_strange_host_key_ends_it_before_we_say_who_we_are(there: There, tmp_p
     with pytest.raises(HostKeyChanged, match="SHA256:"):
         list(wire.poll())
     outcome = wire.send(parcel())
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Stopped)
     assert "by telephone" in outcome.why
     assert not list(there.outbox.iterdir())
 
@@ -340,9 +344,8 @@ def test_a_refused_login_waits_and_says_so(there: There, tmp_path: Path) -> None
     wire = there.channel(private_key=f"file:{tmp_path / 'stranger'}")
     with pytest.raises(LoginRefused):
         list(wire.poll())
-    outcome = wire.send(parcel())
-    assert isinstance(outcome, Retry)
-    assert outcome.after == 300
+    assert LoginRefused.pause_s == 300
+    assert isinstance(wire.send(parcel()), Stopped)
     (tmp_path / "nonsense").write_text("no key")
     with pytest.raises(LoginRefused, match="no private key"):
         list(there.channel(private_key=f"file:{tmp_path / 'nonsense'}").poll())
@@ -388,7 +391,7 @@ def test_a_password_logs_in_where_they_want_one_and_a_wrong_one_waits() -> None:
         with pytest.raises(LoginRefused):
             wire.session()
         wire = SftpChannel(settings, lambda reference: {"env:PASSWORD": "right"}.get(reference, reference))
-        assert wire.session().listdir("/") == []
+        assert wire.session().client.listdir("/") == []
         wire.close()
         server.join()
         for transport in transports:

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from pipeline_road import ROOT
 
+from gateway.channels.channel import HostKeyChanged
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
 from gateway.partners.book import Book
 from gateway.pipeline.house import House
 from gateway.store import schema
 from gateway.store.engine import Store
+from gateway.store.retry import SECOND
 from gateway.systems.connector import Page, Retry, Stranger
 from gateway.worker import schedules
+from gateway.worker.polls import Polls, Schedule
 from gateway.worker.schedules import Moved, NotNow, Schedules, collect_all, follow_feed
 
 
@@ -124,3 +127,76 @@ def test_a_file_that_was_stored_and_not_taken_away_is_not_stored_twice(
 def test_the_schedules_are_those_of_the_book(house: House) -> None:
     found = Schedules(house)()
     assert {("connection harbor-pine-folder", "production"), ("system erp", "production")} <= set(found)
+
+
+class ClosedDoor:
+    """A wire whose server shows another key, until it does not."""
+
+    is_strange = True
+
+    def poll(self) -> Any:
+        if self.is_strange:
+            raise HostKeyChanged("sftp.example shows the host key SHA256:x; compare it by telephone")
+        return iter(())
+
+    def after_commit(self, arrival: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_stopped_connection_is_a_work_item_until_it_works_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = ClosedDoor()
+    monkeypatch.setattr(schedules.table, "open_poller", lambda *_: door)
+    errand = Polls(Schedules(house))
+    name = "connection harbor-pine-folder"
+
+    def look() -> Any:
+        with house.store.begin() as tx:
+            (row,) = [row for row in errand.claim(tx, "test", 100) if row.name == name]
+        end = errand.run(row)
+        with house.store.begin() as tx:
+            errand.record(tx, [(row, end)])
+        with house.store.begin() as tx:
+            row = tx.get(schema.poll, row.id)
+            tx.update(schema.poll, [{"id": row.id, "due_at": tx.now}])
+        return row
+
+    first = look()
+    with house.store.read() as view:
+        (item,) = view.all(schema.work_item.select())
+        assert first.due_at - view.now > 290 * SECOND, "asked every five minutes: more often locks accounts"
+    assert item.title.startswith("Nothing goes over harbor-pine-folder: sftp.example shows")
+    look()
+    assert items(house.store) == 1
+    door.is_strange = False
+    look()
+    with house.store.read() as view:
+        (item,) = view.all(schema.work_item.select())
+    assert item.status == "settled"
+
+
+def test_a_connection_is_looked_at_in_its_hours(store: Store) -> None:
+    ran: list[int] = []
+
+    def run(cursor: str | None) -> str | None:
+        ran.append(1)
+        return cursor
+
+    opens = [10**18]
+    late = Schedule("late", "production", SECOND, run, lambda now: opens[0], lambda now: now + 7 * SECOND)
+    errand = Polls(lambda: {("late", "production"): late})
+    for expected in (0, 1):
+        with store.begin() as tx:
+            (row,) = errand.claim(tx, "test", 1)
+        end = errand.run(row)
+        with store.begin() as tx:
+            errand.record(tx, [(row, end)])
+            now = tx.now
+            after = tx.get(schema.poll, row.id)
+            assert after is not None
+            tx.update(schema.poll, [{"id": row.id, "due_at": tx.now}])
+        assert len(ran) == expected
+        assert after.due_at == (10**18 if not expected else now + 7 * SECOND)
+        opens[0] = 0
