@@ -15,6 +15,7 @@ from gateway.canonical.party import Address, Contact, Party
 from gateway.canonical.returns import Return, ReturnLine
 from gateway.canonical.shipment import Package, Shipment, ShippedItem, ShippedOrder
 from gateway.canonical.terms import Carrier, Terms
+from gateway.canonical.transport import LoadTender, Report, Stop, TenderResponse, TransportStatus
 from gateway.canonical.values import Measure, Moment, Node, Note, Quantity, Reference, Text
 from gateway.canonical.warehouse import (
     LicencePlate,
@@ -42,6 +43,7 @@ __all__ = [
     "Item",
     "LicencePlate",
     "LineOutcome",
+    "LoadTender",
     "Measure",
     "Moment",
     "Node",
@@ -55,6 +57,7 @@ __all__ = [
     "Party",
     "Quantity",
     "Reference",
+    "Report",
     "Return",
     "ReturnLine",
     "Schedule",
@@ -63,9 +66,12 @@ __all__ = [
     "ShippedOrder",
     "Source",
     "StockMovement",
+    "Stop",
     "Tax",
+    "TenderResponse",
     "Terms",
     "Text",
+    "TransportStatus",
     "UnknownDocument",
     "WarehouseLine",
     "WarehouseOrder",

@@ -19,6 +19,7 @@ from gateway.canonical.order import Order
 from gateway.canonical.order_response import OrderResponse
 from gateway.canonical.returns import Return
 from gateway.canonical.shipment import Shipment
+from gateway.canonical.transport import LoadTender, TenderResponse, TransportStatus
 from gateway.canonical.warehouse import WarehouseOrder, WarehouseShippingAdvice
 
 DOCUMENTS: dict[str, type[Document]] = {
@@ -34,6 +35,9 @@ DOCUMENTS: dict[str, type[Document]] = {
         Item,
         WarehouseOrder,
         WarehouseShippingAdvice,
+        LoadTender,
+        TenderResponse,
+        TransportStatus,
     )
 }
 

@@ -17,6 +17,9 @@ KINDS = {
     "return": "return",
     "warehouse-order": "warehouse order",
     "warehouse-shipping-advice": "warehouse shipping advice",
+    "load-tender": "load tender",
+    "tender-response": "answer to a load tender",
+    "transport-status": "transport status",
     "acknowledgement": "acknowledgement",
 }
 STANDING = {

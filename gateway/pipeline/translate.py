@@ -51,6 +51,9 @@ FACTS = {
     "invoice": "invoice.received",
     "inventory": "inventory.reported",
     "return": "return.requested",
+    "load-tender": "load.tendered",
+    "tender-response": "load.answered",
+    "transport-status": "load.reported",
     "warehouse-order": "warehouse-order.received",
     advices.KIND: advices.FACT,
 }

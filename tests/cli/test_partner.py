@@ -12,17 +12,17 @@ from gateway.partners.skeleton import WORDS
 
 @pytest.mark.parametrize("template", WORDS)
 def test_a_new_partner_is_without_faults(deployment: Deployment, template: str) -> None:
-    done = deployment.run(app, "new", "blue-ridge", "--template", template, "--title", "Blue Ridge")
+    done = deployment.run(app, "new", "cedar-cove", "--template", template, "--title", "Cedar Cove")
     assert done.exit_code == 0, done.output
-    assert "partners/blue-ridge/partner.yaml" in done.output
-    assert "name: Blue Ridge" in (deployment.folder / "partners/blue-ridge/partner.yaml").read_text()
+    assert "partners/cedar-cove/partner.yaml" in done.output
+    assert "name: Cedar Cove" in (deployment.folder / "partners/cedar-cove/partner.yaml").read_text()
     assert deployment.run(check).exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("Blue Ridge",), "is no name"),
+        (("Cedar Cove",), "is no name"),
         (("harbor-pine",), "is there already"),
         (("northwind2", "--our", "nobody"), "there is no company `nobody`"),
         (("../x",), "is no name"),
@@ -40,8 +40,8 @@ def test_with_two_companies_one_must_be_named(deployment: Deployment) -> None:
     other = deployment.folder / "partners/southwind"
     other.mkdir()
     (other / "company.yaml").write_text("name: S\nids: {x12: ['ZZ:SOUTHWIND']}\nzone: America/Chicago\n")
-    assert "--our NAME" in deployment.run(app, "new", "blue-ridge").output
-    assert deployment.run(app, "new", "blue-ridge", "--our", "southwind").exit_code == 0
+    assert "--our NAME" in deployment.run(app, "new", "cedar-cove").output
+    assert deployment.run(app, "new", "cedar-cove", "--our", "southwind").exit_code == 0
 
 
 def test_explain_names_layer_file_line_and_reason(deployment: Deployment) -> None:
