@@ -8,8 +8,9 @@ import shutil
 import signal
 import tempfile
 import time
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,21 +22,29 @@ PATIENCE_S = 150.0
 FAILED = 1  # exit code: something did not hold
 
 
+class Story(StrEnum):
+    """What is played."""
+
+    ORDERS = "orders"  # a retailer orders, and things break
+    WAREHOUSES = "warehouses"  # three 3PLs ship, each in its own format
+
+
 @app.command()
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End at the end: exit code 0 only if all of it held.")] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="Keep the demo's files in this new folder.")] = None,
+    story: Annotated[Story, typer.Option(help="What is played.")] = Story.ORDERS,
 ) -> None:
     """Orders come in, are answered, shipped and billed, while things break: a broken document, duplicates, a stranger,
-    an ERP that is down, a worker killed in the middle.
+    an ERP that is down, a worker killed in the middle. `--story warehouses`: orders released to three 3PLs, which ship
+    in full, in part and short.
 
     Everything runs on this machine, in a temporary folder, and ends with the command.
     """
     from rich.console import Console
 
-    from gateway.cli.story import plot, telling
+    from gateway.cli.story import plot, telling, warehouses
     from gateway.cli.story.parties import StoryFailed, ended
-    from gateway.cli.story.verdict import judge
 
     logging.disable(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no process stays behind
@@ -43,22 +52,21 @@ def demo(
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     teller = telling.Teller(Console(highlight=False))
     held = False
+    stories: dict[Story, tuple[Any, Any, Any]] = {
+        Story.ORDERS: (plot.enter, plot.play, telling.whole),
+        Story.WAREHOUSES: (warehouses.enter, warehouses.play, warehouses.report),
+    }
+    enter, play, report = stories[story]
     with teller.telling():
-        cast = plot.enter(home, teller)
-    with ended(cast.retailer, cast.retailer_test, cast.erp, cast.crm, cast.gateway):
+        cast = enter(home, teller)
+    with ended(*cast.parties):
         try:
             with teller.telling():
-                plot.play(cast, teller, time.monotonic() + PATIENCE_S)
+                play(cast, teller, time.monotonic() + PATIENCE_S)
         except StoryFailed as failed:
             teller.line(f"\n{failed}", "bold red")
         else:
-            verdict = judge(cast)
-            telling.timelines(teller, cast)
-            telling.answers(teller, cast)
-            telling.work_items(teller, cast)
-            telling.counts(teller, verdict)
-            held = verdict.holds
-        telling.addresses(teller, cast)
+            held = report(teller, cast)
         said = "All of it held." if held else "Not all of it held."
         teller.line(f"\n{said} {teller.seconds:.0f} s.", "bold" if held else "bold red")
         if leave:

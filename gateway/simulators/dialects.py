@@ -75,12 +75,8 @@ def to_945(advice: Advice) -> list[list[str]]:
 
 def from_json(said: dict[str, Any]) -> Order:
     """An order as the gateway posts it."""
-    lines = tuple(
-        Line(line["line_number"], next(iter(line["identifiers"].values())), int(line["ordered"]["value"]))
-        for line in said["lines"]
-    )
-    cancelled = said.get("purpose") == "cancellation"
-    return Order(said["depositor_order_number"], said["order_number"], cancelled, lines)
+    lines = tuple(Line(item["line"], item["supplierItem"], int(item["quantity"])) for item in said["items"])
+    return Order(said["orderId"], said["purchaseOrder"], said["action"] == "cancel", lines)
 
 
 def to_json(advice: Advice) -> bytes:
@@ -89,28 +85,27 @@ def to_json(advice: Advice) -> bytes:
     packages = [
         {
             "sscc": carton,
-            "lines": [
+            "items": [
                 {
-                    "line_number": line.number,
-                    "status": line.status,
+                    "line": line.number,
+                    "status": line.status.upper().replace("COMPLETE", "SHIPPED"),
                     **({"reason": line.reason} if line.reason else {}),
-                    "identifiers": {"supplier_item": line.item},
-                    "ordered": {"value": str(line.ordered), "unit": "each"},
-                    "shipped": str(line.shipped),
+                    "supplierItem": line.item,
+                    "ordered": line.ordered,
+                    "unit": "EACH",
+                    "shipped": line.shipped,
                 }
             ],
         }
         for line, carton in zip(order.lines, advice.cartons, strict=True)
     ]
     body = {
-        "kind": "warehouse-shipping-advice",
-        "purpose": "original",
-        "depositor_order_number": order.number,
-        "order_number": order.customer_order,
-        "shipment_number": advice.number,
-        "shipped_on": dt.datetime.now(dt.UTC).date().isoformat(),
-        "tracking_number": advice.tracking,
-        "carrier": {"scac": "BRLQ"},
+        "report": "new",
+        "shipmentId": advice.number,
+        "orderId": order.number,
+        "purchaseOrder": order.customer_order,
+        "shippedOn": dt.datetime.now(dt.UTC).date().isoformat(),
+        "carrier": {"scac": "BRLQ", "tracking": advice.tracking},
         "packages": packages,
     }
     return json.dumps(body).encode()
@@ -124,7 +119,7 @@ def from_csv(text: str) -> Iterator[Order]:
             orders.setdefault(row["ORDER_NO"], []).append(row)
     for number, rows in orders.items():
         lines = tuple(Line(row["LINE"], row["VENDOR_ITEM"], int(row["QTY"])) for row in rows)
-        yield Order(number, rows[0]["CUSTOMER_PO"], rows[0].get("ACTION") == "CANCEL", lines)
+        yield Order(number, rows[0]["CUSTOMER_PO"], rows[0]["ACTION"] == "C", lines)
 
 
 _WORDS = {"complete": "CC", "partial": "CP", "short": "SH"}

@@ -13,10 +13,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from gateway.access.keys import IssuedKey
+from gateway.settings import Settings, variable
+from gateway.store import ids, schema
+from gateway.store.engine import Store
 
 ROOT = Path(__file__).parents[3]  # where the package `gateway` stands
 STARTER = ROOT / "gateway" / "starter"  # the example partners and maps, as `gateway init` gives them
@@ -132,6 +137,31 @@ class Gateway:
                 self.process.wait(15)
             self.process.kill()
             self.process.wait()
+
+
+def surroundings(settings: Settings, chosen: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:
+    """The environment a gateway runs in: nothing of ours but these settings and what its profiles look up."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")},
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "GATEWAY_HOME": str(settings.home),
+        "GATEWAY_PARTNERS": str(settings.partners),
+        "GATEWAY_MAPS": str(settings.maps),
+        **{variable(name): str(value) for name, value in chosen.items()},
+        "GATEWAY_HTTP_BIND": settings.http_bind,
+        **secrets,
+    }
+
+
+def hand_out(store: Store, made: Sequence[IssuedKey]) -> tuple[str, ...]:
+    """Store keys; their tokens, in the same order."""
+    with store.begin() as tx:
+        for number, one in zip(ids.take(tx, "api_key", len(made)), made, strict=True):
+            key = one.key
+            row = {"id": number, "name": key.name, "hash": key.hash, "scopes": json.dumps(sorted(key.scopes))}
+            more = {"lane": key.lane, "partner": key.partner, "created_at": tx.now, "revoked_at": None}
+            tx.insert(schema.api_key, [{**row, **more}])
+    return tuple(one.token for one in made)
 
 
 def free_port() -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +14,17 @@ from sqlalchemy import func, or_, select
 from gateway.access.keys import issue
 from gateway.access.scopes import Scope
 from gateway.cli.story import papers
-from gateway.cli.story.parties import ROOT, STARTER, Gateway, Simulator, free_port, wait_until
-from gateway.settings import Settings, variable
-from gateway.store import ids, payloads, schema
+from gateway.cli.story.parties import (
+    STARTER,
+    Gateway,
+    Simulator,
+    free_port,
+    hand_out,
+    surroundings,
+    wait_until,
+)
+from gateway.settings import Settings
+from gateway.store import payloads, schema
 from gateway.store.engine import Store
 
 UNDER_WAY = 24  # orders sent just before the worker is killed
@@ -52,6 +58,10 @@ class Cast:
     sent: list[Sent] = field(default_factory=list)
     killed: list[int] = field(default_factory=list)
     answers: list[tuple[str, Any]] = field(default_factory=list)  # what the door said to each file
+
+    @property
+    def parties(self) -> tuple[Simulator | Gateway, ...]:
+        return self.retailer, self.retailer_test, self.erp, self.crm, self.gateway
 
     def send(
         self,
@@ -127,14 +137,7 @@ def enter(home: Path, tell: Tell, **chosen: Any) -> Cast:
             on_error.callback(simulator.stop)
         for simulator in (retailer, retailer_test, erp, crm):
             simulator.ready()
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")},
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "GATEWAY_HOME": str(home),
-            "GATEWAY_PARTNERS": str(settings.partners),
-            "GATEWAY_MAPS": str(settings.maps),
-            **{variable(name): str(value) for name, value in chosen.items()},
-            "GATEWAY_HTTP_BIND": settings.http_bind,
+        secrets = {
             "HARBOR_PINE_URL": f"{retailer.url}/edi",
             "HARBOR_PINE_TOKEN": "retailer-key",
             "HARBOR_PINE_TEST_URL": f"{retailer_test.url}/edi",
@@ -146,7 +149,7 @@ def enter(home: Path, tell: Tell, **chosen: Any) -> Cast:
             "NORTHWIND_CRM_SECRET": "crm-secret",
         }
         tell("The gateway starts: one web and one worker process on SQLite, nothing else to install.")
-        gateway = Gateway(home, home / "gateway.log", url, environment)
+        gateway = Gateway(home, home / "gateway.log", url, surroundings(settings, chosen, secrets))
         gateway.start()
         on_error.pop_all()  # from here on the caller ends them
     return Cast(home, gateway, retailer, retailer_test, erp, crm, store, internal)
@@ -160,13 +163,7 @@ def _keys(store: Store) -> tuple[str, str, str]:
         issue("harbor-pine-test", partner, "test", "harbor-pine"),
         issue("demo", frozenset({Scope.INTERNAL_READ, Scope.INTERNAL_WRITE}), "production"),
     ]
-    with store.begin() as tx:
-        for number, one in zip(ids.take(tx, "api_key", len(made)), made, strict=True):
-            key = one.key
-            row = {"id": number, "name": key.name, "hash": key.hash, "scopes": json.dumps(sorted(key.scopes))}
-            more = {"lane": key.lane, "partner": key.partner, "created_at": tx.now, "revoked_at": None}
-            tx.insert(schema.api_key, [{**row, **more}])
-    live, trial, internal = (one.token for one in made)
+    live, trial, internal = hand_out(store, made)
     return live, trial, internal
 
 

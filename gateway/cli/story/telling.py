@@ -13,12 +13,12 @@ from sqlalchemy import select
 
 from gateway.cli.story import papers
 from gateway.cli.story.plot import Cast, good_orders
-from gateway.cli.story.verdict import Verdict, acknowledgements, papers_of
+from gateway.cli.story.verdict import Verdict, acknowledgements, judge, papers_of
 from gateway.cli.times import clock, moment, zone_name
 from gateway.cli.trace import told as trace_told
 from gateway.pipeline.trace import trace
 from gateway.store import schema
-from gateway.store.engine import View
+from gateway.store.engine import Store, View
 
 STEPS = {
     "order.received": "understood",
@@ -124,11 +124,11 @@ def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[tuple[str, ...],
             yield named, row
 
 
-def work_items(teller: Teller, cast: Cast) -> None:
+def work_items(teller: Teller, store: Store) -> None:
     """What waits for a person, by the moment something is lost."""
     w = schema.work_item
     wanted = select(w).where(w.c.status == "open").order_by(w.c.lost_at.is_(None), w.c.lost_at, w.c.id)
-    with cast.store.read() as view:
+    with store.read() as view:
         rows = view.all(wanted)
     teller.heading(f"Waits for a person: {len(rows)}")
     for row in rows:
@@ -151,6 +151,17 @@ def counts(teller: Teller, verdict: Verdict) -> None:
     if verdict.repeated:
         same = "the duplicate's answer, and what was being sent when the worker died"
         teller.line(f"       {verdict.repeated} documents reached the retailer again under their own number: {same}.")
+
+
+def whole(teller: Teller, cast: Cast) -> bool:
+    """The story of the orders to its end; True if all of it held."""
+    verdict = judge(cast)
+    timelines(teller, cast)
+    answers(teller, cast)
+    work_items(teller, cast.store)
+    counts(teller, verdict)
+    addresses(teller, cast)
+    return verdict.holds
 
 
 def addresses(teller: Teller, cast: Cast) -> None:
