@@ -44,7 +44,6 @@ from gateway.simulators.dialects import (
 from gateway.simulators.x12 import acknowledgement, interchange, read_groups
 
 PAUSE = 0.3  # seconds between looks at the gateway's folder and at what is still to be sent
-PREFIX = "0612345"  # the GS1 prefix its cartons are numbered under
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS warehouse_order (number TEXT PRIMARY KEY, customer_order TEXT, state TEXT, lines TEXT);
 CREATE TABLE IF NOT EXISTS outgoing (id INTEGER PRIMARY KEY, name TEXT, body BLOB, media_type TEXT, sent INTEGER);
@@ -67,6 +66,7 @@ class Warehouse(Counterparty):
         self.sftp: str = arguments.sftp
         self.password: str = arguments.password
         self.code: str = arguments.code
+        self.prefix: str = arguments.gs1_prefix
         self.db.executescript(SCHEMA)
 
     def answer(self, request: Request) -> Response:
@@ -197,7 +197,7 @@ class Warehouse(Counterparty):
             for line, shipped in lines
         )
         number = f"{self.code[:2].upper()}{self._number('shipment')}"
-        cartons = tuple(_sscc(self._number("carton")) for _ in said)
+        cartons = tuple(_sscc(self.prefix, self._number("carton")) for _ in said)
         advice = Advice(number, replace(order, lines=said), cartons, f"1Z{number}")
         body, suffix, media_type = self._write(advice)
         self.db.execute("INSERT INTO advice VALUES (?, ?, ?)", (number, order.number, body.decode()))
@@ -234,8 +234,8 @@ class Warehouse(Counterparty):
         return interchange(self.us, self.them, self.lane, number, "SW", "945", rows), "edi", "application/edi-x12"
 
 
-def _sscc(n: int) -> str:
-    digits = f"0{PREFIX}{n:09d}"
+def _sscc(prefix: str, n: int) -> str:
+    digits = f"0{prefix}{n:09d}"
     odd, even = sum(map(int, digits[0::2])), sum(map(int, digits[1::2]))
     return digits + str(-(3 * odd + even) % 10)
 
@@ -249,6 +249,7 @@ def main() -> None:
     parser.add_argument("--password", default="", help="its password there")
     parser.add_argument("--send-to", default="", help="address of the gateway's partner API that takes documents")
     parser.add_argument("--send-key", default="", help="its key there")
+    parser.add_argument("--gs1-prefix", default="0612345", help="seven digits its cartons are numbered under")
     parser.add_argument("--us", default="ZZ:BLUERIDGE", help="its X12 id, qualifier:id")
     parser.add_argument("--them", default="ZZ:NORTHWIND", help="whom it ships for")
     arguments = parser.parse_args()

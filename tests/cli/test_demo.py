@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.story
-def test_the_whole_story_holds() -> None:
-    """SQLite, loopback, no preparation; it ends with 0 only if every check of verdict.py holds."""
+@pytest.mark.parametrize("story", ["orders", "warehouses"])
+def test_the_whole_story_holds(story: str) -> None:
+    """SQLite, loopback, no preparation; it ends with 0 only if every check of its verdict holds."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     ran = subprocess.run(
-        [sys.executable, "-m", "gateway", "demo", "--exit"],
+        [sys.executable, "-m", "gateway", "demo", "--exit", "--story", story],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -22,6 +22,7 @@ class ThirdParty:
     partner: str
     site: str
     speaks: str
+    gs1_prefix: str
 
     def order(self, how: str) -> str:
         """The customer's order number of one of its three orders."""
@@ -29,9 +30,9 @@ class ThirdParty:
 
 
 THIRD_PARTIES = (
-    ThirdParty("blue-ridge", "roanoke", "x12"),
-    ThirdParty("summit", "reno", "json"),
-    ThirdParty("mesa", "el-paso", "csv"),
+    ThirdParty("blue-ridge", "roanoke", "x12", "0612345"),
+    ThirdParty("summit", "reno", "json", "0698765"),
+    ThirdParty("mesa", "el-paso", "csv", "0655441"),
 )
 
 

@@ -23,13 +23,8 @@ def judge(cast: Cast) -> Verdict:
     for one in THIRD_PARTIES:
         taken = Counter(_taken(cast, one))
         for how in HOWS:
-            _count(
-                f"warehouse order for {one.order(how)} at {one.partner}",
-                taken[one.order(how)],
-                lost,
-                doubled,
-                _sent(how),
-            )
+            what = f"warehouse order for {one.order(how)} at {one.partner}"
+            _count(what, taken[one.order(how)], lost, doubled, 2 if how == "short" else 1)  # a backorder is one more
     notices = Counter(_notices(cast))
     posts = Counter(_posts(cast))
     for number in _advices(cast):
@@ -129,6 +124,7 @@ def _events(cast: Cast, number: str) -> list[str]:
         select(event.c.type, event.c.data)
         .join(event_key, event_key.c.event_id == event.c.id)
         .where(event_key.c.kind == "order", event_key.c.key == f"harbor-pine/{number}")
+        .where(event.c.type != "document.confirmed")  # 997s; JSON and CSV have none
     )
     with cast.store.read() as view:
         rows = view.all(touched)

@@ -72,7 +72,7 @@ def enter(home: Path, tell: Tell) -> Cast:
             one.partner: Simulator.start(
                 "warehouse",
                 home,
-                *("--speaks", one.speaks, "--code", one.partner),
+                *("--speaks", one.speaks, "--code", one.partner, "--gs1-prefix", one.gs1_prefix),
                 *("--sftp", f"127.0.0.1:{sftp}", "--password", PASSWORD, *doors, summit_key),
                 called=one.partner,
             )
@@ -127,9 +127,7 @@ def play(cast: Cast, tell: Tell, deadline: float) -> None:
     tell("A person answers: backorder. The ERP releases the six again, and each 3PL ships them.")
     cast.warehouses["blue-ridge"].tell(invent=INVENTED, like=THIRD_PARTIES[0].order("full"))
     wait_until(lambda: _all_quiet(cast), deadline, "every piece is shipped, announced and booked")
-    tell(
-        "Blue Ridge also confirmed a shipment for an order we never sent: it waits for a person, and nothing was posted."
-    )
+    tell("Blue Ridge also confirmed a shipment for an order we never sent: it waits for a person.")
 
 
 def _shortages(cast: Cast) -> list[dict[str, Any]]:
@@ -141,15 +139,14 @@ ADVICES = 5  # of one 3PL: full, two parts, short, and the backorder
 
 
 def _all_quiet(cast: Cast) -> bool:
-    """Every advice is announced to the retailer and confirmed, and nothing is owed to anybody."""
+    """Every advice is announced to the retailer, billed and confirmed, and nothing is owed to anybody."""
     d, v = schema.document, schema.delivery
+    confirmed = select(func.count()).where(d.c.direction == "out", d.c.status == "confirmed")
     with cast.store.read() as view:
-        notices = view.scalar(
-            select(func.count()).where(d.c.direction == "out", d.c.kind == "shipment", d.c.status == "confirmed")
-        )
+        notices, invoices = (view.scalar(confirmed.where(d.c.kind == kind)) for kind in ("shipment", "invoice"))
         strangers = view.scalar(select(func.count()).where(schema.work_item.c.code == "advice-unmatched"))
         owed = view.scalar(select(func.count()).where(or_(v.c.due_at.is_not(None), v.c.blocked_by.is_not(None))))
-    return notices == ADVICES * len(THIRD_PARTIES) and strangers == 1 and not owed
+    return notices == invoices == ADVICES * len(THIRD_PARTIES) and strangers == 1 and not owed
 
 
 # -- how it is told ------------------------------------------------------------------------------
