@@ -131,11 +131,22 @@ class Map:
         separators: tuple[str, str] = SEPARATORS,
     ) -> list[Document]:
         """Every canonical document of one set: several where the map says `split:`."""
+        return [made for made, _ in self.read_parts(rows, positions, partner=partner, separators=separators)]
+
+    def read_parts(
+        self,
+        rows: Sequence[Row],
+        positions: Sequence[int],
+        *,
+        partner: str | None = None,
+        separators: tuple[str, str] = SEPARATORS,
+    ) -> list[tuple[Document, Sequence[Row]]]:
+        """The same, each document with the rows it was read from."""
         positions = self._placed(rows, positions)
         if self.split is None:
-            return [self._read(rows, positions, partner, separators)]
+            return [(self._read(rows, positions, partner, separators), rows)]
         parts = self.split.parts(rows, positions)
-        return [self._read(part, places, partner, separators) for part, places in parts]
+        return [(self._read(part, places, partner, separators), part) for part, places in parts]
 
     def _read(
         self, rows: Sequence[Row], positions: Sequence[int], partner: str | None, separators: tuple[str, str]

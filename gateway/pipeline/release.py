@@ -282,8 +282,6 @@ def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int,
             else:
                 due_at = tx.now
         row = rows[number] = {
-            "part": None,
-            "place": None,
             **values,
             **_NOT_TRANSLATED,
             "id": number,

@@ -61,7 +61,10 @@ def kind_words(row: Any) -> str:
     """`850, order HP-1`: what a document is, as far as we know."""
     kind = KINDS.get(row.kind or "", row.kind or "")
     name = " ".join(part for part in (kind, spoken(row.business_key or "")) if part)
-    return f"{row.set_id or row.standard}, {name}" if name else str(row.set_id or row.standard)
+    said = f"{row.set_id or row.standard}, {name}" if name else str(row.set_id or row.standard)
+    if row.part is not None:
+        return f"{said} (part {row.part} of its set)"
+    return f"{said} ({row.place})" if row.place else said
 
 
 def document_words(row: Any, envelope: Any) -> str:

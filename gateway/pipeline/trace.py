@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from gateway.pipeline.situations import spoken
 from gateway.pipeline.telling import delivery_words, document_words, event_words
@@ -172,6 +172,12 @@ def _widen(view: View, found: _Found) -> None:
     if found.correlations:
         same = document.c.correlation_id.in_(found.correlations)
         found.documents |= _ids(view, select(document.c.id).where(same, document.c.released).limit(MOST + 1))
+    beside = document.alias()
+    siblings = select(beside.c.id).join(
+        document, and_(document.c.payload_id == beside.c.payload_id, document.c.offset == beside.c.offset)
+    )
+    several = (document.c.id.in_(found.documents), document.c.part.is_not(None), beside.c.part.is_not(None))
+    found.documents |= _ids(view, siblings.where(*several, beside.c.released).limit(MOST + 1))
     answers = _answers(view, found.documents)
     found.documents |= answers
     found.correlations |= {f"D-{number}" for number in answers}  # an answer sent again keeps the answer's

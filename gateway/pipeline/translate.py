@@ -12,9 +12,11 @@ Three roads lead to `record`:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -42,6 +44,7 @@ from gateway.pipeline.route import Fact, Key, happen, order_key, warehouse_order
 from gateway.pipeline.staging import read_with
 from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Tx, batched
+from gateway.store.ids import take
 from gateway.store.schema import document
 
 FACTS = {
@@ -86,6 +89,7 @@ class Carried:
 
     gist: Gist
     form: canonical_documents.Form | None  # None: stored before
+    content_sha256: str | None = None  # of one of several documents in a set; alone, it is the set's
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Translated:
 
     row: Any
     end: Carried | NotCarried
+    parts: tuple[Carried, ...] = ()  # all documents of its set, where there are several
 
 
 def translate(house: House, rows: Sequence[Any]) -> list[Translated]:
@@ -129,9 +134,14 @@ def _translate(book: Book, row: Any, data: bytes, separators: Separators, head: 
             return Translated(row, NotCarried(str(error), chart.revision, book.revision))
     if agreement is None or agreement.map is None:
         return Translated(row, NotCarried("its agreement names no map", None, book.revision))
-    return Translated(
-        row, carry(book, agreement, agreement.map, rows_of(data, separators), separators, answers=answers)
-    )
+    end = carry(book, agreement, agreement.map, rows_of(data, separators), separators, answers=answers)
+    if isinstance(end, NotCarried):
+        return Translated(row, end)
+    part = row.part or 1
+    if part > len(end):
+        said = f"its map finds no part {part} in the set any more"
+        return Translated(row, NotCarried(said, end[0].gist.map_revision, book.revision))
+    return Translated(row, end[part - 1], tuple(end) if len(end) > 1 else ())
 
 
 def carry(
@@ -142,8 +152,11 @@ def carry(
     separators: Separators,
     positions: Sequence[int] | None = None,
     answers: Answers = (),
-) -> Carried | NotCarried:
-    """One set through a map. `positions` are its places in the guide of that map, where they are known already."""
+) -> list[Carried] | NotCarried:
+    """One set through a map; it can hold several documents.
+
+    `positions` are its places in the guide of that map, where they are known already.
+    """
     chart = book.chart(agreement, answers)
     if chart.guide is None:
         return NotCarried(f"its map {name} reads no segments", chart.revision, book.revision)
@@ -152,10 +165,33 @@ def carry(
         positions = chart.guide.check(segments, separators, agreement.tolerance).positions
     inner = (separators.component or ":", separators.repetition or "^")
     try:
-        made = chart.read(segments, positions, partner=agreement.partner, separators=inner)
+        parts = chart.read_parts(segments, positions, partner=agreement.partner, separators=inner)
     except MapError as error:
         return NotCarried(str(error), chart.revision, book.revision, tuple(asked_by(error, chart, "in")))
-    return carried(book, agreement, chart, made, partial(chart.provenance, segments, positions, separators=inner))
+    trace = partial(chart.provenance, segments, positions, separators=inner)
+    ends: list[Carried] = []
+    for made, rows in parts:
+        end = carried(book, agreement, chart, made, trace)
+        if isinstance(end, NotCarried):
+            return end
+        ends.append(end if len(parts) == 1 else replace(end, content_sha256=_content_of(rows)))
+    return _told_apart(ends)
+
+
+def _told_apart(ends: list[Carried]) -> list[Carried]:
+    """Several documents of a set can share its number (two shipments in one 856): then each has a number of its own."""
+    if len({end.gist.business_key for end in ends}) == len(ends):
+        return ends
+    return [
+        replace(end, gist=replace(end.gist, business_key=f"{end.gist.business_key}/{part}"))
+        for part, end in enumerate(ends, 1)
+    ]
+
+
+def _content_of(rows: Sequence[Sequence[str]]) -> str:
+    """What one of several documents of a set says, whatever its neighbours: without their counts and numbers."""
+    own = [["HL", *row[3:]] if row[0] == "HL" else row for row in rows if row[0] not in ("ST", "CTT", "SE")]
+    return hashlib.sha256(to_json(own)).hexdigest()
 
 
 def carry_part(book: Book, agreement: Agreement, chart: Map | Own, part: Part) -> Carried | NotCarried:
@@ -203,11 +239,14 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
     alerts: list[Alert] = []
     facts: list[Fact] = []
     stored: list[tuple[int, canonical_documents.Form, str | None]] = []
+    results, siblings = _siblings(tx, results)
     known = _known(tx, results)
     book = house.book()
     for result in results:
         row, end = result.row, result.end
         values: dict[str, Any] = {"code_version": __version__, "updated_at": tx.now}
+        if result.parts:
+            values |= {"part": row.part or 1, "content_sha256": row.content_sha256}
         if isinstance(end, NotCarried):
             alerts += question_alerts(end.questions, row)
             if not end.questions:
@@ -233,9 +272,37 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
         if row.id in placed.set_aside:
             values["status"] = move(row.status, Outcome.SET_ASIDE)
     alerts += placed.alerts
+    tx.insert(document, [{**siblings[row.id], **values} for row, values in finished if row.id in siblings])
     happen(tx, house, placed.facts)
     raise_alerts(tx, dated(tx, book, alerts))
-    return finished
+    return [(row, values) for row, values in finished if row.id not in siblings]
+
+
+def _siblings(tx: Tx, results: Sequence[Translated]) -> tuple[list[Translated], dict[int, dict[str, Any]]]:
+    """The other documents of sets that hold several, which no row stands for yet: each gets a row of its own."""
+    every: list[Translated] = []
+    fresh: dict[int, dict[str, Any]] = {}
+    for result in results:
+        row = result.row
+        every.append(replace(result, row=_with_content(row, result.end)) if result.parts else result)
+        if not result.parts:
+            continue
+        same = (_d.payload_id == row.payload_id, _d.offset == row.offset, _d.direction == "in")
+        there = {found.part for found in tx.all(select(_d.part).where(*same))} | {row.part or 1}
+        missing = [part for part in range(1, len(result.parts) + 1) if part not in there]
+        for part, number in zip(missing, take(tx, "document", len(missing)), strict=True):
+            values = {column.name: getattr(row, column.name) for column in document.c}
+            values |= {"id": number, "part": part, "correlation_id": f"D-{number}", "stage": None, "due_at": None}
+            values |= {"attempts": 0, "last_error": None, "lease_owner": None, "lease_until": None, "lease_fence": 0}
+            values |= {"status": DocumentStatus.VALID, "content_sha256": result.parts[part - 1].content_sha256}
+            fresh[number] = values
+            every.append(Translated(SimpleNamespace(**values), result.parts[part - 1], result.parts))
+    return every, fresh
+
+
+def _with_content(row: Any, end: Carried | NotCarried) -> Any:
+    values = {column.name: getattr(row, column.name) for column in document.c}
+    return SimpleNamespace(**{**values, "content_sha256": getattr(end, "content_sha256", None)})
 
 
 def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, str], str]:

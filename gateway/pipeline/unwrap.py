@@ -20,7 +20,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.finding import FormatError, Severity
@@ -44,7 +44,7 @@ from gateway.pipeline import files, release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
-from gateway.pipeline.translate import Carried, carry
+from gateway.pipeline.translate import Carried, NotCarried, carry
 from gateway.store import lease, payloads
 from gateway.store.schema import document, functional_group, interchange, transmission
 
@@ -172,8 +172,12 @@ class _Reading:
                     document.c.control_number,
                     document.c.findings,
                     document.c.content_sha256,
+                    document.c.part,
+                    document.c.payload_id,
+                    document.c.offset,
+                    document.c.size,
                 )
-                .where(document.c.interchange_id == interchange_id)
+                .where(document.c.interchange_id == interchange_id, func.coalesce(document.c.part, 1) == 1)
                 .order_by(document.c.id)
             )
         if stored is None:
@@ -192,7 +196,11 @@ class _Reading:
         self.current.digest = hashlib.sha256()
         by_group: dict[int, list[SetOutcome]] = {}
         for row in sets:
-            self.current.digest.update(row.content_sha256.encode())
+            content = row.content_sha256
+            if row.part is not None:  # one of several: its own hash is not the set's
+                (text,) = payloads.cut(self.house.store, [(row.payload_id, row.offset, row.size)])
+                content = hashlib.sha256(_content(text.decode(), self.current.separators.segment)).hexdigest()
+            self.current.digest.update(content.encode())
             result = SetOutcome(row.set_id, row.control_number, tuple(findings_of(json.loads(row.findings or "[]"))))
             by_group.setdefault(row.group_id, []).append(result)
         for row in groups:
@@ -324,43 +332,45 @@ class _Reading:
         current.digest.update(content.encode())
         group.sets.append(SetOutcome(frame.set_id, frame.control_number, tuple(findings)))
         agreement = match.agreement
-        self.portion.documents.append(
-            Staged(
-                current,
-                group,
-                {
-                    "direction": "in",
-                    "lane": self.row.lane,
-                    "company": current.values["company"],
-                    "partner": current.values["partner"],
-                    "agreement": agreement.name if agreement else None,
-                    "standard": "x12",
-                    "set_id": frame.set_id,
-                    "version": group.gs[8],
-                    "control_number": frame.control_number,
-                    "payload_id": self.row.payload_id,
-                    "offset": frame.offset,
-                    "size": frame.size,
-                    "segments": len(frame.rows),
-                    "content_sha256": content,
-                    "findings": as_json(findings) if findings else None,
-                    "rejected": rejected,
-                },
-                None if rejected else self._carry(frame, match.agreement, guide, positions),
-            )
-        )
+        values = {
+            "direction": "in",
+            "lane": self.row.lane,
+            "company": current.values["company"],
+            "partner": current.values["partner"],
+            "agreement": agreement.name if agreement else None,
+            "standard": "x12",
+            "set_id": frame.set_id,
+            "version": group.gs[8],
+            "control_number": frame.control_number,
+            "part": None,
+            "place": None,
+            "payload_id": self.row.payload_id,
+            "offset": frame.offset,
+            "size": frame.size,
+            "segments": len(frame.rows),
+            "content_sha256": content,
+            "findings": as_json(findings) if findings else None,
+            "rejected": rejected,
+        }
+        carried = [] if rejected else self._carry(frame, match.agreement, guide, positions)
+        if len(carried) < 2:
+            self.portion.documents.append(Staged(current, group, values, carried[0] if carried else None))
+            return
+        for part, one in enumerate(carried, 1):  # several documents in one set: each goes its own way
+            own = {**values, "part": part, "content_sha256": one.content_sha256}
+            self.portion.documents.append(Staged(current, group, own, one))
 
     def _carry(
         self, frame: SetFramed, agreement: Agreement | None, guide: Guide | None, positions: Sequence[int]
-    ) -> Carried | None:
-        """What the map makes of a set that is in our hands anyway; None leaves it to the stage `translate`.
+    ) -> list[Carried]:
+        """What the map makes of a set that is in our hands anyway; nothing leaves it to the stage `translate`.
 
         So does everything that goes wrong: a document that fails must not hold up its interchange, nor may one
         that made a commit fail the first time do so again.
         """
         current = self.current
         if agreement is None or agreement.map is None or current is None or current.aside or self.row.attempts > 1:
-            return None
+            return []
         try:
             same = guide is self.book.library.map(agreement.map).guide
             end = carry(
@@ -368,8 +378,8 @@ class _Reading:
             )
         except Exception:
             log.warning("T-%s, set %s: its map failed", self.row.id, frame.control_number, exc_info=True)
-            return None
-        return end if isinstance(end, Carried) else None
+            return []
+        return [] if isinstance(end, NotCarried) else end
 
     def _match(self, current: Interchange, group: Group, set_id: str) -> Match:
         """On what terms this set came; looked up once a group and set."""
