@@ -35,6 +35,7 @@ from gateway.formats.x12.frames import (
 )
 from gateway.formats.x12.framing import Reader
 from gateway.formats.x12.guide import Guide
+from gateway.formats.x12.report import together
 from gateway.formats.x12.separators import Separators
 from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import TransmissionStatus
@@ -317,20 +318,20 @@ class _Reading:
         if group is None:
             return
         match = self._match(current, group, frame.set_id)
-        findings = list(frame.findings)
-        guide, nearest = Guide.nearest(group.gs[8], frame.set_id)
+        findings = frame.findings
+        tolerate = match.agreement.tolerance if match.agreement else STANDARD
+        guide, nearest = Guide.nearest(group.gs[8], frame.set_id, tolerate)
         if nearest is not None:
-            findings.append(nearest)
+            findings = (*findings, nearest)
         positions: Sequence[int] = ()
         if guide is not None:
-            tolerate = match.agreement.tolerance if match.agreement else STANDARD
             checked = guide.check(frame.rows, current.separators, tolerate, frame.text)
-            findings += checked.findings
+            findings = together(findings, checked.findings)
             positions = checked.positions
         rejected = any(f.severity is Severity.REJECTS for f in findings)
         content = hashlib.sha256(_content(frame.text, current.separators.segment)).hexdigest()
         current.digest.update(content.encode())
-        group.sets.append(SetOutcome(frame.set_id, frame.control_number, tuple(findings)))
+        group.sets.append(SetOutcome(frame.set_id, frame.control_number, findings))
         agreement = match.agreement
         values = {
             "direction": "in",

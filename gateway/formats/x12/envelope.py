@@ -130,7 +130,8 @@ def group_header_findings(gs: Row, tolerate: Tolerance) -> Iterator[Finding]:
 def group_trailer_findings(gs: Row, ge: Row | None, sets: int, tolerate: Tolerance) -> Iterator[Finding]:
     """GE against GS and the sets we counted."""
     if ge is None:
-        yield tolerate.finding(Code.GROUP_TRAILER_MISSING, segment="GE")
+        if gs:  # without a header nobody expects a trailer
+            yield tolerate.finding(Code.GROUP_TRAILER_MISSING, segment="GE")
         return
     count = _at(ge, 1)
     if not count.isdecimal() or int(count) != sets:
@@ -175,7 +176,7 @@ def set_findings(rows: Sequence[Row], functional_id: str, tolerate: Tolerance) -
             value=count,
             expected=str(len(rows)),
         )
-    if _at(trailer, 2) != number:
+    if number and _at(trailer, 2) != number:
         kind = ("SE", Code.SET_CONTROL_NUMBER_MISMATCH, Code.SET_CONTROL_NUMBER_PADDING)
         yield from _same_number(number, _at(trailer, 2), kind, tolerate, len(rows))
 

@@ -236,9 +236,9 @@ class Guide:
         return found
 
     @staticmethod
-    def nearest(version: str, set_id: str) -> tuple[Guide | None, Finding | None]:
+    def nearest(version: str, set_id: str, tolerate: Tolerance = STANDARD) -> tuple[Guide | None, Finding | None]:
         """The packaged guide that fits GS08 best; the finding says if it is another release than the sender's."""
-        return packaged().nearest(version, set_id)
+        return packaged().nearest(version, set_id, tolerate)
 
 
 class Guides:
@@ -283,7 +283,7 @@ class Guides:
             found = self._guides[release, set_id] = parse_guide(text, self.dictionary(release))
         return found
 
-    def nearest(self, version: str, set_id: str) -> tuple[Guide | None, Finding | None]:
+    def nearest(self, version: str, set_id: str, tolerate: Tolerance = STANDARD) -> tuple[Guide | None, Finding | None]:
         """The guide that fits GS08 best; the finding says if it is another release than the sender's."""
         release = release_of(version)
         with_set = [known for known in self.releases() if self._has(known, set_id)]
@@ -292,7 +292,10 @@ class Guides:
         if release in with_set:
             return self.load(release, set_id), None
         best = min(with_set, key=lambda known: (_years_between(known, release or known), known))
-        said = Finding("release-approximated", Severity.WARNING, segment="GS", element=8, value=version, expected=best)
+        said = None
+        if version.strip():  # that it is missing is the group's to say
+            code = Code.RELEASE_APPROXIMATED
+            said = tolerate.finding(code, segment="GS", element=8, value=version, expected=best)
         guide = self.load(best, set_id)
         distant = not release or _years_between(release, best) > FAR
         return (replace(guide, distant=True) if distant else guide), said

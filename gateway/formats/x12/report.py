@@ -39,6 +39,12 @@ def judge(chunks: Iterable[bytes], *, tolerate: Tolerance = STANDARD, guides: Gu
     return _Judge(chunks, tolerate, guides or packaged()).events()
 
 
+def together(framed: tuple[Finding, ...], checked: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What a set's framing and its guide find, where both look at ST and SE the framing's word alone."""
+    said = {(finding.segment, finding.element) for finding in framed if finding.segment in ("ST", "SE")}
+    return (*framed, *(f for f in checked if (f.segment, f.element) not in said)) if said else framed + checked
+
+
 class _Judge:
     def __init__(self, chunks: Iterable[bytes], tolerate: Tolerance, guides: Guides) -> None:
         self._frames = Reader(chunks, tolerate=tolerate)
@@ -89,21 +95,21 @@ class _Judge:
         version = group.version if group is not None else ""
         set_id = frame.set_id
         if set_id not in self._known:
-            guide, said = self._guides.nearest(version, set_id)
+            guide, said = self._guides.nearest(version, set_id, self._tolerate)
             if said is not None and group is not None:
                 group.findings.append(said)
             self._known[set_id] = guide, said
         guide, _ = self._known[set_id]
         positions: list[int] = []
         findings = frame.findings
-        if guide is None:
+        if guide is None and not any(f.code == Code.SET_IDENTIFIER_INVALID for f in findings):
             said = self._tolerate.finding(Code.SET_UNSUPPORTED, segment="ST", position=1, element=1, value=set_id)
             findings = (*findings, said)
-        else:
+        elif guide is not None:
             checked = guide.check(frame.rows, self._separators, self._tolerate, frame.text)
             positions = checked.positions
             if checked.findings:
-                findings = findings + checked.findings
+                findings = together(findings, checked.findings)
         verdict = verdict_of(findings) if findings else Verdict.ACCEPT
         if group is not None and verdict is not Verdict.ACCEPT:
             group.verdict = Verdict.ACCEPT_WITH_ERRORS

@@ -46,7 +46,8 @@ def totals_agree(set_id: str, rows: Sequence[Row], add: Add | None = None, lines
     if summed and len(ctt) > 2 and ctt[2]:
         tag, element = summed
         quantities = [row[element] for row in rows if row[0] == tag and len(row) > element and row[element]]
-        if _number(ctt[2]) not in _sums(quantities):
+        # a quantity that is no number has its own finding, and no sum
+        if None not in map(_number, quantities) and _number(ctt[2]) not in _sums(quantities):
             agree = False
             if add:
                 add(at, Code.HASH_TOTAL_WRONG, 2, ctt[2], None)
