@@ -24,7 +24,20 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from gateway.store import schema
 from gateway.store.engine import Record, Tx, View, batched
@@ -44,11 +57,12 @@ def claim(
     owner: str,
     limit: int,
     lease_us: int,
-    where: ColumnElement[bool] | None = None,
     *,
+    target: str | None = None,
     bytes_limit: int | None = None,
 ) -> list[Record]:
     """Lease up to `limit` due rows of a stage, oldest first; rows another transaction is claiming are passed over.
+    Of deliveries, those to one target only if it is named.
 
     Returns the rows as they are now (with their new fence and attempts). Fewer than `limit` does not mean there are no
     more: a suspect comes alone, and heads come without the rows parked behind them. With `bytes_limit` (of a table
@@ -56,8 +70,9 @@ def claim(
     """
     if limit <= 0:
         return []
+    among = {"_stage": stage, "_now": tx.now, "_limit": limit} | ({} if target is None else {"_target": target})
     while True:
-        candidates = tx.all(_due(tx, table, stage, limit, where))
+        candidates = tx.all(_due(table, target is not None), among)
         mine, blocked = _heads(tx, candidates) if table is schema.delivery else (list(candidates), {})
         parked = _park(tx, blocked)
         if bytes_limit is not None:
@@ -195,13 +210,34 @@ def _free(view: View, table: Table) -> ColumnElement[bool]:
     return or_(table.c.lease_until.is_(None), table.c.lease_until <= view.now)
 
 
-def _due(tx: Tx, table: Table, stage: str, limit: int, where: ColumnElement[bool] | None) -> Select[Any]:
+def _is_due(table: Table) -> tuple[ColumnElement[bool], ...]:
+    c, now = table.c, bindparam("_now", type_=BigInteger)
+    return c.due_at <= now, or_(c.lease_until.is_(None), c.lease_until <= now)
+
+
+@cache
+def _due(table: Table, of_target: bool) -> Select[Any]:
     c = table.c
-    query = select(table).where(c.stage == stage, c.due_at <= tx.now, _free(tx, table))
-    if where is not None:
-        query = query.where(where)
-    query = query.order_by(c.due_at, c.id).limit(limit)
-    return query if tx.is_sqlite else query.with_for_update(skip_locked=True)
+    query = select(table).where(c.stage == bindparam("_stage"), *_is_due(table))
+    if of_target:
+        query = query.where(c.target == bindparam("_target"))
+    return query.order_by(c.due_at, c.id).limit(bindparam("_limit")).with_for_update(skip_locked=True)
+
+
+def due(view: View, stages: tuple[tuple[Table, str], ...]) -> list[bool]:
+    """Whether there is something to claim, for each (table, stage). Asking costs nobody the writers' turn."""
+    found = view.first(_any_due(stages), {"_now": view.now})
+    return [bool(one) for one in found or ()]
+
+
+@cache
+def _any_due(stages: tuple[tuple[Table, str], ...]) -> Executable:
+    return select(
+        *(
+            exists().where(table.c.stage == stage, *_is_due(table)).label(f"due_{n}")
+            for n, (table, stage) in enumerate(stages)
+        )
+    )
 
 
 def _take(tx: Tx, table: Table, rows: Sequence[Record], owner: str, lease_us: int) -> list[Record]:
@@ -209,16 +245,16 @@ def _take(tx: Tx, table: Table, rows: Sequence[Record], owner: str, lease_us: in
         return []
     suspect = rows[0].lease_owner is not None
     chosen = [rows[0].id] if suspect else [row.id for row in rows if row.lease_owner is None]
+    leased = tx.all(_lease(table), {"among": chosen, "_owner": owner, "_until": tx.now + lease_us})
+    return sorted(leased, key=lambda row: (row.due_at, row.id))
+
+
+@cache
+def _lease(table: Table) -> ReturningUpdate[Any]:
     c = table.c
-    leased = (
-        update(table)
-        .where(c.id.in_(bindparam("among", expanding=True)))
-        .values(
-            lease_owner=owner, lease_until=tx.now + lease_us, lease_fence=c.lease_fence + 1, attempts=c.attempts + 1
-        )
-        .returning(*c)
-    )
-    return sorted(tx.all(leased, {"among": chosen}), key=lambda row: (row.due_at, row.id))
+    leased: dict[str, Any] = {"lease_owner": bindparam("_owner"), "lease_until": bindparam("_until")}
+    among = update(table).where(c.id.in_(bindparam("among", expanding=True))).values(leased)
+    return among.values(lease_fence=c.lease_fence + 1, attempts=c.attempts + 1).returning(*c)
 
 
 def _outcome(tx: Tx, value: Mapping[str, Any]) -> dict[str, Any]:

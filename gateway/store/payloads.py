@@ -127,6 +127,9 @@ def stream(source: Store | View, payload_id: int, *, offset: int = 0) -> Iterato
 
 def cut(source: Store | View, parts: Sequence[tuple[int, int, int]]) -> list[bytes]:
     """Parts of bodies, each (payload id, offset, size), in their order; opens each chunk that is needed once."""
+    if not isinstance(source, View):
+        with source.read() as view:
+            return cut(view, parts)
     sizes = {payload_id: row.size for payload_id, row in _about(source, [part[0] for part in parts]).items()}
     needed: dict[int, set[int]] = {}
     for payload_id, offset, size in parts:

@@ -140,7 +140,7 @@ def _claim_one(tx: Tx, stage: str, owner: str, target: str, limit: int, lease_us
         free = min(free, tokens // MICRO)
     if free <= 0:
         return []
-    rows = lease.claim(tx, _d, stage, owner, free, lease_us, _d.c.target == target)
+    rows = lease.claim(tx, _d, stage, owner, free, lease_us, target=target)
     if rows and tokens is not None:
         changed |= {"tokens": tokens - len(rows) * MICRO, "refilled_at": tx.now}
     if rows and changed:

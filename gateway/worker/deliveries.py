@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, update
 
 from gateway.store import lease, schema, targets
-from gateway.store.engine import Record, Tx
+from gateway.store.engine import Record, Tx, View
 from gateway.store.retry import SECOND, GiveUp, RetryAt, RetryPolicy
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,9 @@ class Deliveries:
     stage: str = "deliver"
     lease_us: int = 60 * SECOND
     table: Table = schema.delivery
+
+    def is_due(self, view: View) -> bool:
+        return any(lease.due(view, ((self.table, self.stage),)))
 
     def claim(self, tx: Tx, owner: str, limit: int) -> list[Record]:
         rows = targets.claim(tx, self.stage, owner, limit, self.lease_us, self.limits)

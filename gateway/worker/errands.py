@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Table
 
-from gateway.store.engine import Record, Store, Tx
+from gateway.store.engine import Record, Store, Tx, View
 from gateway.worker.keeper import Keeper
 from gateway.worker.moments import Moment, Reached, nothing
 
@@ -30,8 +30,15 @@ class Errand(Protocol):
     def table(self) -> Table: ...
 
     @property
+    def stage(self) -> str:
+        """The value in its column `stage` that makes a row one of these."""
+
+    @property
     def lease_us(self) -> int:
         """How long a claim lasts; the keeper renews it while `run` goes on."""
+
+    def is_due(self, view: View) -> bool:
+        """Whether `claim` would find something to do; asking takes no writer's turn."""
 
     def claim(self, tx: Tx, owner: str, limit: int) -> list[Record]:
         """Lease rows and note that they are started."""
@@ -73,6 +80,10 @@ class Errands:
     def under_way(self) -> int:
         return self._under_way
 
+    @property
+    def stage(self) -> str:
+        return self._errand.stage
+
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
@@ -93,6 +104,10 @@ class Errands:
         if not self._unstored and free <= 0:
             return False
         ended = list(self._unstored)
+        if not ended:
+            with self._store.read() as view:
+                if not self._errand.is_due(view):
+                    return False
         with self._store.begin() as tx:
             if ended:
                 self._errand.record(tx, ended)

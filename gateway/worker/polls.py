@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gateway.channels.channel import ConnectionStopped
 from gateway.store import ids, lease, schema
-from gateway.store.engine import Record, Tx
+from gateway.store.engine import Record, Tx, View
 from gateway.store.retry import SECOND, RetryPolicy
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Polls:
     """The errand of all schedules. A failing one is tried again with growing pauses, never given up."""
 
     table = schema.poll
+    stage = STAGE
     lease_us = 120 * SECOND
     pauses = RetryPolicy(first_us=2 * SECOND, longest_us=300 * SECOND)
 
@@ -78,6 +79,9 @@ class Polls:
         if resting:
             tx.execute(update(schema.poll).where(c.id.in_(resting)).values(stage=STAGE, due_at=tx.now))
         lease.finish(tx, schema.poll, [row.id for key, row in known.items() if key not in wanted and row.stage])
+
+    def is_due(self, view: View) -> bool:
+        return self._planned != frozenset(self._schedules()) or any(lease.due(view, ((self.table, self.stage),)))
 
     def claim(self, tx: Tx, owner: str, limit: int) -> list[Record]:
         self.plan(tx)

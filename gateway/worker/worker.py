@@ -61,6 +61,7 @@ class Worker:
             Errands(store, errand, self.owner, self._keeper, threads=count, name=name, reached=reached)
             for name, errand, count in errands
         ]
+        self._stages = {stage.name for stage in stages}
         self._news = threading.Event()
         self._stopping = threading.Event()
 
@@ -113,9 +114,11 @@ class Worker:
         listener = self._store.listen()
         try:
             while not self._stopping.is_set():
-                if listener.wait(5 * POLL_S):
+                stages = listener.wait(5 * POLL_S)
+                if not stages.isdisjoint(self._stages):
                     self._news.set()
-                    for errands in self._errands:
+                for errands in self._errands:
+                    if errands.stage in stages:
                         errands.poke()
         finally:
             listener.close()

@@ -39,8 +39,7 @@ class Witness:
 def submit(road: Road) -> Record:
     """The delivery of an order to the ERP, claimed."""
     with road.store.begin() as tx:
-        mine = schema.delivery.c.target == "erp"
-        (row,) = lease.claim(tx, schema.delivery, "deliver", "test", 1, 60_000_000, mine)
+        (row,) = lease.claim(tx, schema.delivery, "deliver", "test", 1, 60_000_000, target="erp")
     return row
 
 

@@ -20,7 +20,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # its sender was killed in the middle: nothing has arrived
+                    return
                 receiver.arrivals.append((self.headers["Idempotency-Key"], body))
                 threading.Event().wait(delay_s)
                 self.send_response(200)

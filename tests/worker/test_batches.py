@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import OperationalError
 
 from gateway.store import events, lease, schema
@@ -48,12 +48,13 @@ def run(batches: Batches, turns: int = 60) -> None:
 def test_a_batch_and_the_next_claim_share_a_commit(store: Store) -> None:
     with store.begin() as tx:
         documents(tx, 100)
-    commits = []
+    commits: list[Connection] = []
     event.listen(store.engine, "commit", commits.append)
     batches = loop(store, stage(batch=10))
     while batches.step():
         pass
-    assert len(commits) == 11  # the first claim, then one a batch
+    written = [one for one in commits if not one.get_execution_options().get("postgresql_readonly")]
+    assert len(written) == 11  # the first claim, then one a batch
     assert set(statuses(store).values()) == {"done"}
 
 
