@@ -356,19 +356,20 @@ class _RemoteFile(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
+        self._let_go()
+        super().close()
+
+    def _let_go(self) -> None:
         if self._file is not None:
             with suppress(*self._channel.lost):
                 self._file.close()
             self._file = None
-        super().close()
 
     def _end(self) -> None:
         """Raises Unsettled unless it is still the file it was."""
         if self._position != self._expected.size:
             raise Unsettled(f"{shown(self._path)} ended after {self._position} of {self._expected.size} bytes")
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._let_go()
         if not _same(self._expected, self._channel.session().find(self._path)):
             raise Unsettled(f"{shown(self._path)} changed while it was read")
 
@@ -381,7 +382,7 @@ class _RemoteFile(io.RawIOBase):
             except ChannelError:
                 raise
             except self._channel.lost as error:
-                self._file = None
+                self._let_go()
                 why = self._channel.why_lost(error, f"reading {shown(self._path)}")
         raise why
 

@@ -9,6 +9,7 @@ from gateway.channels.as2 import As2Channel
 from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Polls, Resolve, Sends
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
+from gateway.channels.ftps import FtpsChannel, FtpsSettings
 from gateway.channels.http import HttpChannel, HttpSettings
 from gateway.channels.sftp import SftpChannel
 from gateway.channels.sftp_server import SftpServerChannel, SftpServerSettings
@@ -20,6 +21,7 @@ from gateway.partners.values import Written
 SETTINGS: dict[str, type[Written]] = {
     "as2": As2Settings,
     "directory": DirectorySettings,
+    "ftps": FtpsSettings,
     "http": HttpSettings,
     "sftp": SftpSettings,
     "sftp-server": SftpServerSettings,
@@ -29,6 +31,7 @@ SETTINGS: dict[str, type[Written]] = {
 # kind -> a wire on which things wait for us
 POLLERS: dict[str, Callable[[Any, Resolve], Polls]] = {
     "directory": DirectoryChannel,
+    "ftps": FtpsChannel,
     "sftp": SftpChannel,
 }
 
@@ -36,6 +39,7 @@ POLLERS: dict[str, Callable[[Any, Resolve], Polls]] = {
 SENDERS: dict[str, Callable[[Any, Resolve], Sends]] = {
     "as2": As2Channel,
     "directory": DirectoryChannel,
+    "ftps": FtpsChannel,
     "http": HttpChannel,
     "sftp": SftpChannel,
     "sftp-server": SftpServerChannel,
