@@ -1,6 +1,6 @@
 """How near AS2 comes to the speed of its own cryptography, beside pyas2lib in the same run.
 
-    python -m benchmarks.as2 [--json]
+    python -m benchmarks.as2 [--json] [--endpoint]
 
 A trip is: build, sign, encrypt; decrypt, verify; sign the receipt; verify the receipt and compare the MIC. The limit is
 the cryptography in it and nothing else: two RSA-2048 signatures, one decryption and one encryption of a key, two
@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
+from benchmarks import as2_endpoint
 from gateway.as2.build import Document, build, mic_of
 from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity, self_signed
 from gateway.as2.mdn import Sent, judge, read_mdn
@@ -244,13 +245,18 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--endpoint", action="store_true", help="only the messages received over HTTP")
     parser.add_argument("--rss", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rss:
         print_growth(arguments.rss)
         return
-    rows = measure()
-    print(json.dumps(rows) if arguments.json else table(rows))
+    rows = [] if arguments.endpoint else measure()
+    received = as2_endpoint.measure(certificate("us", 1), certificate("peer", 2), purchase_order)
+    if arguments.json:
+        print(json.dumps({"trips": rows, "endpoint": received}))
+        return
+    print("\n\n".join([*([table(rows)] if rows else []), as2_endpoint.table(received)]))
 
 
 if __name__ == "__main__":

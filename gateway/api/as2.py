@@ -14,7 +14,10 @@ from starlette.requests import ClientDisconnect
 
 from gateway.api.door import Door, Used
 from gateway.api.problems import Problem
+from gateway.as2.receive import STRANGER
 from gateway.pipeline import as2_receive
+from gateway.pipeline.as2_receive import Opened, Relation
+from gateway.pipeline.receive import Arrival
 from gateway.store.spool import IN_MEMORY, Spool
 
 router = APIRouter(tags=["as2"])
@@ -58,14 +61,20 @@ async def as2(request: Request, use: Used) -> Response:
         (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape"))
         for name, value in request.headers.raw
     ]
-    whose = await run_in_threadpool(as2_receive.relation, use.house, headers, use.largest_body)
-    name = whose.connection.name if whose.connection else as2_receive.NOBODY
-    if whose.connection is None and use.refusals.full(name):
-        return await _too_many(use, whose, name)
+    remote = request.client.host if request.client else None
     try:
         async with AsyncExitStack() as room:
-            body, size = await _taken_in(request, whose.largest, use, room)
-            return await _stored(request, use, whose, name, headers, body, size)
+            length = request.headers.get("content-length")
+            if length is not None and int(length) <= STRANGER:  # as much as is read of anybody's: one hop less
+                body, size = await _taken_in(request, STRANGER, use, room)
+                whose, judged = await run_in_threadpool(_known_and_judged, use, headers, body, size, remote)
+            else:
+                whose = await run_in_threadpool(as2_receive.relation, use.house, headers, use.largest_body)
+                if _is_flooded(use, whose):
+                    return await _too_many(use, whose)
+                body, size = await _taken_in(request, whose.largest, use, room)
+                judged = await run_in_threadpool(_judged, use, whose, headers, body, size, remote)
+            return await _stored(use, whose, judged, body, size)
     except ClientDisconnect:  # they went away in the middle of it: nobody was told anything, so they send it again
         use.refusals.count("cut off")
         return Response(status_code=400)
@@ -74,38 +83,46 @@ async def as2(request: Request, use: Used) -> Response:
         return Response("The message came too slowly; nothing was kept.", 408, {"Connection": "close"}, "text/plain")
 
 
-async def _stored(
-    request: Request,
-    use: Door,
-    whose: as2_receive.Relation,
-    name: str,
-    headers: list[tuple[str, str]],
-    body: Spool,
-    size: int,
-) -> Response:
-    now = datetime.now(UTC)
-    remote = request.client.host if request.client else None
-    posted = await run_in_threadpool(as2_receive.receipt_arrival, use.store, whose, headers, body, remote)
+def _known_and_judged(
+    use: Door, headers: list[tuple[str, str]], body: Spool, size: int, remote: str | None
+) -> tuple[Relation, Opened | Arrival | None]:
+    whose = as2_receive.relation(use.house, headers, use.largest_body)
+    return whose, None if _is_flooded(use, whose) else _judged(use, whose, headers, body, size, remote)
+
+
+def _is_flooded(use: Door, whose: Relation) -> bool:
+    """Whether a stranger comes after too many others."""
+    return whose.connection is None and use.refusals.full(whose.name)
+
+
+def _judged(
+    use: Door, whose: Relation, headers: list[tuple[str, str]], body: Spool, size: int, remote: str | None
+) -> Opened | Arrival:
+    """What came, in a thread: a receipt for something of ours, or a message and the answer to it."""
+    posted = as2_receive.receipt_arrival(use.store, whose, headers, body, remote)
     if posted is not None:
-        if posted.refused is not None and not use.refusals.keep(name, body.size):
-            return await _too_many(use, whose, name)
-        await use.receive(posted)
+        return posted
+    now = datetime.now(UTC)
+    opened = as2_receive.open_message(whose, headers, body, size=size, remote=remote, now=now, entropy=os.urandom)
+    return opened if opened.arrival.refused is None else as2_receive.as_it_came_before(use.store, opened, body)
+
+
+async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, body: Spool, size: int) -> Response:
+    if judged is None:
+        return await _too_many(use, whose)
+    arrival = judged.arrival if isinstance(judged, Opened) else judged
+    if arrival.refused is not None and not use.refusals.keep(whose.name, body.size):
+        return await _too_many(use, whose)
+    receipt = await use.receive(arrival)
+    if isinstance(judged, Arrival):
         return Response()
-    opened = await run_in_threadpool(
-        as2_receive.open_message, whose, headers, body, size=size, remote=remote, now=now, entropy=os.urandom
-    )
-    if opened.arrival.refused is not None:
-        opened = await run_in_threadpool(as2_receive.as_it_came_before, use.store, opened, body)
-    if opened.arrival.refused is not None and not use.refusals.keep(name, body.size):
-        return await _too_many(use, whose, name)
-    receipt = await use.receive(opened.arrival)
     if receipt.repeated:
-        first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, opened)
+        first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, judged)
         if first is not None:
             return _answer(*first)
-        opened = as2_receive.other_content(whose, opened, now=now, entropy=os.urandom)
-        await use.receive(opened.arrival)
-    answer = _answer(*opened.answer)
+        judged = as2_receive.other_content(whose, judged, now=datetime.now(UTC), entropy=os.urandom)
+        await use.receive(judged.arrival)
+    answer = _answer(*judged.answer)
     if size > whose.largest:
         answer.headers["Connection"] = "close"  # what is still to come is read by nobody
     return answer
@@ -155,10 +172,10 @@ def _beginning(spool: Spool, use: Door) -> Spool:
     return kept
 
 
-async def _too_many(use: Door, whose: as2_receive.Relation, name: str) -> Response:
-    if use.refusals.tell(name):
+async def _too_many(use: Door, whose: Relation) -> Response:
+    if use.refusals.tell(whose.name):
         await run_in_threadpool(as2_receive.tell_of_flood, use.store, whose, use.refusals.messages)
-    again = {"Retry-After": str(use.refusals.seconds_left(name)), "Connection": "close"}
+    again = {"Retry-After": str(use.refusals.seconds_left(whose.name)), "Connection": "close"}
     return Response("Too many messages were refused; nothing was kept of this one.", 429, again, "text/plain")
 
 

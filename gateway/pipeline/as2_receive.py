@@ -58,6 +58,11 @@ class Relation:
     fault: str = ""  # of our own settings
 
     @property
+    def name(self) -> str:
+        """What refusals are counted under."""
+        return self.connection.name if self.connection else NOBODY
+
+    @property
     def largest(self) -> int:
         """How much of a body is worth reading."""
         return self.partnership.limits.message if self.partnership else STRANGER
@@ -275,7 +280,7 @@ def tell_of_flood(store: Store, whose: Relation, an_hour: int) -> None:
     alert = Alert(
         "as2-flood",
         connection.lane if connection else "production",
-        f"as2-flood:{connection.name if connection else NOBODY}",
+        f"as2-flood:{whose.name}",
         {"an_hour": an_hour, "whose": f"of {connection.owner}" if connection else "of senders nobody knows"},
         f"Connection {connection.name}" if connection else "/as2",
         partner=connection.owner if connection else None,

@@ -68,9 +68,9 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
     every = [one for a in fresh.values() for one in (a, *a.beside)]
     numbers = take(tx, "transmission", len(every))
     rows, alerts, owed = [], [], []
-    contents = _store(tx, [one for one in every if one.refused is None])
+    bodies = _store(tx, every)
     for number, arrival in zip(numbers, every, strict=True):
-        row = _row(tx, number, arrival, contents.get(id(arrival)))
+        row = _row(tx, number, arrival, *(bodies.get((id(arrival), which)) for which in BODIES))
         rows.append(row)
         if arrival.refused is not None:
             alerts.append(replace(arrival.refused.alert, subject=("transmission", number)))
@@ -94,9 +94,14 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
     return receipts
 
 
-def _row(tx: Tx, number: int, arrival: Arrival, stored: payloads.Stored | None) -> dict[str, Any]:
-    wire = _evidence(tx, arrival, arrival.wire)
-    answer = _evidence(tx, arrival, arrival.answer)
+def _row(
+    tx: Tx,
+    number: int,
+    arrival: Arrival,
+    stored: payloads.Stored | None,
+    wire: payloads.Stored | None,
+    answer: payloads.Stored | None,
+) -> dict[str, Any]:
     is_work = arrival.refused is None
     return {
         "id": number,
@@ -119,12 +124,6 @@ def _row(tx: Tx, number: int, arrival: Arrival, stored: payloads.Stored | None) 
     }
 
 
-def _evidence(tx: Tx, arrival: Arrival, content: bytes | Iterable[bytes] | None) -> payloads.Stored | None:
-    if content is None:
-        return None
-    return payloads.store(tx, content, owner=arrival.connection, lane=arrival.lane)
-
-
 def _answer(arrival: Arrival, number: int, payload_id: int, key: str) -> dict[str, Any]:
     return {
         "kind": "receipt",
@@ -138,17 +137,24 @@ def _answer(arrival: Arrival, number: int, payload_id: int, key: str) -> dict[st
     }
 
 
-def _store(tx: Tx, arrivals: Sequence[Arrival]) -> dict[int, payloads.Stored]:
-    """The bodies: those in memory with two statements, those that come in pieces one by one."""
-    whole = [a for a in arrivals if isinstance(a.content, bytes)]
-    bodies = [payloads.Body(a.content, a.connection, a.lane) for a in whole if isinstance(a.content, bytes)]
-    stored = dict(zip(map(id, whole), payloads.store_many(tx, bodies), strict=True))
+BODIES = ("content", "wire", "answer")
+
+
+def _store(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[int, str], payloads.Stored]:
+    """The bodies: all those in memory with two statements, those that come in pieces one by one."""
+    stored: dict[tuple[int, str], payloads.Stored] = {}
+    whole: list[tuple[tuple[int, str], payloads.Body]] = []
     for one in arrivals:
-        if isinstance(one.content, payloads.Stored):
-            stored[id(one)] = one.content
-        elif id(one) not in stored:
-            stored[id(one)] = payloads.store(tx, one.content, owner=one.connection, lane=one.lane)
-    return stored
+        for which in BODIES if one.refused is None else BODIES[1:]:
+            body, key = getattr(one, which), (id(one), which)
+            if isinstance(body, bytes):
+                whole.append((key, payloads.Body(body, one.connection, one.lane)))
+            elif isinstance(body, payloads.Stored):
+                stored[key] = body
+            elif body is not None:
+                stored[key] = payloads.store(tx, body, owner=one.connection, lane=one.lane)
+    done = payloads.store_many(tx, [body for _, body in whole])
+    return stored | dict(zip([key for key, _ in whole], done, strict=True))
 
 
 def _key(arrival: Arrival) -> tuple[str, str]:

@@ -27,7 +27,6 @@ class Spool:
         """`folder` is where it goes when it grows; without one, where the system keeps temporary files."""
         self.size = 0
         self.folder = folder
-        self._hasher = hashlib.sha256()
         self._waiting: list[bytes] = []
         self._held = 0
         self._blocks = 0
@@ -36,7 +35,6 @@ class Spool:
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
-        self._hasher.update(data)
         self._waiting.append(data)
         self._held += len(data)
         if self._held >= (BLOCK if self._key else IN_MEMORY):
@@ -49,7 +47,11 @@ class Spool:
 
     @property
     def sha256(self) -> str:
-        return self._hasher.hexdigest()
+        """Read and hashed when asked for: few bodies are."""
+        hasher = hashlib.sha256()
+        for piece in self:
+            hasher.update(piece)
+        return hasher.hexdigest()
 
     def content(self) -> bytes | Spool:
         """As one value where it is in memory, else itself."""
