@@ -73,26 +73,7 @@ class As2Site:
         self.forget_certificates()
 
     def owe(self, content: bytes) -> int:
-        """Something is owed over the connection; the delivery."""
-        with self.road.store.begin() as tx:
-            stored = payloads.store(tx, content, owner="harbor-pine", lane="production")
-            (number,) = route.owe(
-                tx,
-                [
-                    {
-                        "kind": "envelope",
-                        "stage": "pack",
-                        "target": "harbor-pine",
-                        "lane": "production",
-                        "partner": "harbor-pine",
-                        "payload_id": stored.id,
-                        "body": json.dumps({"set": "850", "interchange_id": stored.id}),
-                        "idempotency_key": f"test:{stored.id}",
-                        "correlation_id": None,
-                    }
-                ],
-            )
-        return number
+        return owe(self.road.store, content)
 
     def post(self, headers: list[tuple[str, str]], body: bytes) -> httpx.Response:
         return httpx.post(f"{self.address}/as2", headers=headers, content=body)
@@ -104,6 +85,25 @@ class As2Site:
     def receipt(self, answer: httpx.Response) -> Receipt:
         """The MDN in an answer, as the partner reads it."""
         return read_mdn(Headers(answer.headers.multi_items()), answer.content, self.their_side, datetime.now(UTC))
+
+
+def owe(store: Store, content: bytes) -> int:
+    """Something is owed over the connection; the delivery."""
+    with store.begin() as tx:
+        stored = payloads.store(tx, content, owner="harbor-pine", lane="production")
+        owed = {
+            "kind": "envelope",
+            "stage": "pack",
+            "target": "harbor-pine",
+            "lane": "production",
+            "partner": "harbor-pine",
+            "payload_id": stored.id,
+            "body": json.dumps({"set": "850", "interchange_id": stored.id}),
+            "idempotency_key": f"test:{stored.id}",
+            "correlation_id": None,
+        }
+        (number,) = route.owe(tx, [owed])
+    return number
 
 
 def certificates() -> tuple[OwnCertificate, OwnCertificate]:

@@ -35,7 +35,7 @@ from gateway.store.engine import Record, Store
 RETAILER, SUPPLIER = "harbor-pine", "northwind"
 X12 = {RETAILER: "HARBORPINE", SUPPLIER: "NORTHWIND"}
 AS2 = {RETAILER: "Harbor & Pine", SUPPLIER: "NORTHWIND"}
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 CERTIFICATES = {"old": (-30, 300), "new": (-1, 400), "over": (-30, -1)}
 """Days from and until each is valid, counted from today."""
 

@@ -16,14 +16,15 @@ from gateway.pipeline.receive import Arrival, Receipt, receive
 from gateway.settings import Settings
 from gateway.store.engine import Store, Tx
 from gateway.worker.committer import Busy, Closed, Committer
+from gateway.worker.moments import Reached, nothing
 
 MEGABYTE = 1_000_000
 
 
-def application(store: Store, house: House, chosen: Settings) -> FastAPI:
+def application(store: Store, house: House, chosen: Settings, reached: Reached = nothing) -> FastAPI:
     """The application; its committer ends with it."""
     committer: Committer[Arrival, Receipt] = Committer(
-        store, _store, capacity=chosen.waiting_limit_mb * MEGABYTE, weigh=_size
+        store, _store, capacity=chosen.waiting_limit_mb * MEGABYTE, weigh=_size, reached=reached
     )
 
     async def stored(arrival: Arrival) -> Receipt:

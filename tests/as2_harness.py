@@ -1,0 +1,90 @@
+"""A worker or a web process with an AS2 connection, and a place where it is to die.
+
+    python -m tests.as2_harness URL FOLDER worker [MOMENT NTH]     works until nothing is owed, or dies
+    python -m tests.as2_harness URL FOLDER web PORT [MOMENT NTH]   serves until it is ended, or dies
+
+FOLDER holds the profiles (`as2_site.as2_book`). Everything here is what `gateway run` runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from sqlalchemy import func, or_, select
+
+from gateway.api.serving import application
+from gateway.channels import table
+from gateway.channels.channel import Sends
+from gateway.partners import secrets
+from gateway.partners.book import Book
+from gateway.pipeline.house import House
+from gateway.settings import Settings
+from gateway.store import schema
+from gateway.store.crypto import Keys
+from gateway.store.engine import Store
+from gateway.worker.moments import Moment, Reached, nothing
+from gateway.worker.road import deliveries, stages
+from gateway.worker.worker import Worker
+from tests.conftest import KEY
+from tests.worker.harness import LEASE_US, dies_at
+
+MAPS = Path(__file__).parent.parent / "maps"
+
+
+def house_of(store: Store, folder: Path) -> House:
+    book = Book.load(folder / "partners", MAPS)
+    open_ones: dict[str, Sends] = {}
+
+    def sender(name: str) -> Sends:
+        if name not in open_ones:
+            said = book.connections[name]
+            open_ones[name] = table.open_sender(said.kind, said.settings, secrets.resolve)
+        return open_ones[name]
+
+    return House(store, lambda: book, dict, sender)
+
+
+def work(store: Store, house: House, reached: Reached) -> None:
+    quick = [replace(stage, lease_us=LEASE_US) for stage in stages(house)]
+    worker = Worker(store, quick, deliveries=replace(deliveries(house), lease_us=LEASE_US), reached=reached)
+
+    def until_done() -> None:
+        while owed(store):
+            threading.Event().wait(0.05)
+        worker.stop()
+
+    threading.Thread(target=until_done, daemon=True).start()
+    worker.run()
+
+
+def owed(store: Store) -> int:
+    """What a machine owes now: a receipt that comes later is waited for by nobody here."""
+    delivery, transmission = schema.delivery.c, schema.transmission.c
+    waits = or_(delivery.status != "receipt-owed", delivery.lease_owner.is_not(None))
+    with store.read() as view:
+        sending = view.scalar(select(func.count()).where(delivery.stage.is_not(None), waits))
+        return int(sending + view.scalar(select(func.count()).where(transmission.stage.is_not(None))))
+
+
+def serve(store: Store, house: House, folder: Path, port: int, reached: Reached) -> None:
+    app = application(store, house, Settings(home=folder), reached)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+
+def main(url: str, folder: str, what: str, *rest: str) -> None:
+    moments = [part for part in rest if not part.isdigit()]
+    reached = dies_at(Moment(moments[0]), int(rest[-1])) if moments else nothing
+    with Store.open(url, Keys.single(KEY)) as store:
+        house = house_of(store, Path(folder))
+        if what == "worker":
+            work(store, house, reached)
+        else:
+            serve(store, house, Path(folder), int(rest[0]), reached)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
