@@ -14,6 +14,8 @@ from gateway.canonical.party import Contact, Party
 from gateway.canonical.terms import Carrier
 from gateway.canonical.values import Moment, Node, Note, Quantity, Reference, Text
 
+TAKEN_BACK = " cancellation"
+
 
 class LicencePlate(Node):
     """A pallet or carton of a line, by the number on its label."""
@@ -83,7 +85,8 @@ class WarehouseOrder(Document):
     lines: list[WarehouseLine] = Field(default_factory=list)
 
     def key(self) -> str:
-        return self.depositor_order_number
+        """The depositor's number; the order that takes another back is a document of its own."""
+        return self.depositor_order_number + (TAKEN_BACK if self.purpose == "cancellation" else "")
 
 
 class WarehouseShippingAdvice(Document):

@@ -27,6 +27,7 @@ class Story(StrEnum):
 
     ORDERS = "orders"  # a retailer orders, and things break
     WAREHOUSES = "warehouses"  # three 3PLs ship, each in its own format
+    THIRD_PARTY = "third-party"  # the gateway is the 3PL, of two depositors
 
 
 @app.command()
@@ -37,13 +38,13 @@ def demo(
 ) -> None:
     """Orders come in, are answered, shipped and billed, while things break: a broken document, duplicates, a stranger,
     an ERP that is down, a worker killed in the middle. `--story warehouses`: orders released to three 3PLs, which ship
-    in full, in part and short.
+    in full, in part and short. `--story third-party`: the gateway as a 3PL itself, with two depositors.
 
     Everything runs on this machine, in a temporary folder, and ends with the command.
     """
     from rich.console import Console
 
-    from gateway.cli.story import plot, telling, warehouses
+    from gateway.cli.story import plot, telling, third_party, warehouses
     from gateway.cli.story.parties import StoryFailed, ended
 
     logging.disable(logging.WARNING)
@@ -54,6 +55,7 @@ def demo(
     held = False
     stories: dict[Story, tuple[Any, Any, Any]] = {
         Story.ORDERS: (plot.enter, plot.play, telling.whole),
+        Story.THIRD_PARTY: (third_party.enter, third_party.play, third_party.report),
         Story.WAREHOUSES: (warehouses.enter, warehouses.play, warehouses.report),
     }
     enter, play, report = stories[story]

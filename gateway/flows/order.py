@@ -98,6 +98,7 @@ class Policy:
     site: str | None = None  # where we ship this partner's orders from, unless the release says otherwise
     warehouses: Mapping[str, str] = field(default_factory=dict)  # site -> the partner who runs it for us
     sites: frozenset[str] = field(default_factory=frozenset)  # every site of ours
+    cancel_in: tuple[str, ...] = ()  # systems that must be told when the partner takes an order back
 
 
 def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
@@ -163,6 +164,9 @@ def allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
     document_id = state.order["document_id"]
     for system in policy.submit_to:
         yield Call(f"submit:{system}", system, "submit_order", {"document_id": document_id})
+    for system in policy.cancel_in if state.cancelled is not None else ():
+        if system in state.ids and system != (state.cancelled or {}).get("system"):  # who said it knows it
+            yield Call(f"cancel:{system}", system, "cancel_order", {"document_id": document_id})
     for system in policy.inform:
         data = {"status": OrderStatus.RECEIVED, "document_id": document_id}
         yield Call(f"inform:{system}:received", system, "update_order", data)
@@ -192,7 +196,8 @@ def allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
         if "shipment" in policy.answers:
             yield Compose(f"ship-notice:{number}", "shipment", shipment)
         if "warehouse-shipping-advice" in policy.answers:  # the order is a warehouse order: we are who ships it
-            yield Compose(f"advice:{number}", "warehouse-shipping-advice", shipment)
+            left = {line: str(quantity) for line, quantity in state.open_lines().items()}
+            yield Compose(f"advice:{number}", "warehouse-shipping-advice", {**shipment, "left": left})
     # Retailers match the invoice to the ship notice: it goes after the first one (STYLE.md's order of documents).
     for number, invoice in state.invoices.items() if state.shipments else ():
         yield from _tell(policy, document_id, OrderStatus.INVOICED, number, invoice)

@@ -61,26 +61,27 @@ def _released(line: OrderLine, wanted: Decimal) -> WarehouseLine:
 def shipping_advice(order: WarehouseOrder, fact: Fact, number: str, date: dt.date) -> WarehouseShippingAdvice:
     """945: what left in which carton, beside what was asked for.
 
-    `fact["complete"]` says whether anything follows; pieces that are short and do not follow are called so.
+    `fact["left"]` are the pieces of each line that no truck has taken yet; `fact["complete"]` says that none of them
+    follows, and then they are called short.
     """
     shipped = {line: Decimal(str(n)) for line, n in (fact.get("lines") or {}).items()}
     follows = str(fact.get("complete", "true")).lower() == "false"
-    packages = fact.get("packages") or [{"lines": {line: str(n)}} for line, n in shipped.items()]
+    left = {line: Decimal(str(n)) for line, n in (fact.get("left") or {}).items()}
     by_number = {line.line_number: line for line in order.lines if line.line_number is not None}
     inside = [
         WarehousePackage(
             sscc=package.get("sscc"),
             mark=package.get("mark"),
             lines=[
-                _advised(by_number[line], Decimal(str(n)), shipped[line], follows)
+                _advised(by_number[line], Decimal(str(n)), left.get(line), follows)
                 for line, n in package["lines"].items()
                 if line in by_number
             ],
         )
-        for package in packages
+        for package in fact.get("packages", ())
     ]
-    nothing = [line for number_, line in by_number.items() if not shipped.get(number_)]
-    left_out = [] if follows else [_advised(line, Decimal(0), Decimal(0), follows) for line in nothing]
+    unshipped = [line for number_, line in by_number.items() if number_ in left and number_ not in shipped]
+    left_out = [] if follows else [_advised(one, Decimal(0), left[one.line_number or ""], follows) for one in unshipped]
     return WarehouseShippingAdvice(
         purpose="original",
         depositor_order_number=order.depositor_order_number,
@@ -90,7 +91,7 @@ def shipping_advice(order: WarehouseOrder, fact: Fact, number: str, date: dt.dat
         bill_of_lading=fact.get("bill_of_lading"),
         tracking_number=fact.get("tracking_number"),
         shipped=Moment(date=date),
-        carrier=Carrier(scac=fact["scac"]) if fact.get("scac") else order.carrier,
+        carrier=Carrier(scac=fact["scac"], mode=fact.get("mode")) if fact.get("scac") else order.carrier,
         warehouse=order.warehouse,
         depositor=order.depositor,
         ship_to=order.ship_to,
@@ -100,10 +101,6 @@ def shipping_advice(order: WarehouseOrder, fact: Fact, number: str, date: dt.dat
     )
 
 
-def _advised(line: WarehouseLine, here: Decimal, in_all: Decimal, follows: bool) -> WarehouseLine:
-    ordered = line.ordered.value if line.ordered else in_all
-    short = ordered - in_all
-    status = "complete" if short <= 0 else "partial" if follows else "short"
-    return line.model_copy(
-        update={"status": status, "shipped": here, "short": short if short > 0 else None, "leftovers": None}
-    )
+def _advised(line: WarehouseLine, shipped: Decimal, left: Decimal | None, follows: bool) -> WarehouseLine:
+    status = "complete" if not left else "partial" if follows else "short"
+    return line.model_copy(update={"status": status, "shipped": shipped, "short": left, "leftovers": None})

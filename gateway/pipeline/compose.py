@@ -60,6 +60,8 @@ def compose(tx: Tx, book: Book, wanted: Sequence[Wanted], alerts: list[Alert]) -
             if one.agreement is None:
                 raise answers.FactIncomplete(f"no agreement says how {one.partner} takes a {one.kind}")
             fact = {**one.fact, **_parties(book, one.agreement)}
+            if one.kind == "warehouse-shipping-advice" and "packages" not in fact:  # nobody says how it was packed
+                fact["packages"] = [{"lines": {line: str(n)}} for line, n in (fact.get("lines") or {}).items()]
             fact = _numbered(tx, book, one.agreement, fact)
             made = answers.compose(one.kind, source, fact, _local(tx, book, one.agreement))
         except (answers.FactIncomplete, SerialsExhausted, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
+from gateway.canonical.warehouse import TAKEN_BACK
 from gateway.formats import words
 from gateway.formats.x12.answers import Answer, answers_of
 from gateway.formats.x12.answers import Outcome as Verdict
@@ -158,7 +159,7 @@ def _keys(tx: Tx, ours: Any) -> tuple[tuple[str, str], ...]:
         return ()
     about = order_key(order.partner, order.business_key)
     if ours.kind == "warehouse-order":
-        return warehouse_order_key(ours.partner, ours.business_key), about
+        return warehouse_order_key(ours.partner, ours.business_key.removesuffix(TAKEN_BACK)), about
     return (about,)
 
 

@@ -16,6 +16,7 @@ def of_order(book: Book, partner: str, lane: str) -> order.Policy:
     sites = book.companies[agreement.company].sites if agreement else {}
     return order.Policy(
         submit_to=tuple(s.name for s in systems if Operation.SUBMIT_ORDER in s.supports),
+        cancel_in=tuple(s.name for s in systems if Operation.CANCEL_ORDER in s.supports),
         inform=tuple(s.name for s in systems if Operation.UPDATE_ORDER in s.supports),
         answers=frozenset(kind for kind in ANSWERS if book.sending(partner, kind, lane)),
         site=agreement.ship_from if agreement else None,

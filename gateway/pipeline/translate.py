@@ -358,7 +358,7 @@ def _alert(code: str, row: Any, data: dict[str, Any]) -> Alert:
 
 def _fact(row: Any, gist: Gist) -> Fact:
     return Fact(
-        type=FACTS[gist.kind],
+        type="order.cancelled" if gist.data.get("purpose") == "cancellation" else FACTS[gist.kind],
         lane=row.lane,
         partner=row.partner,
         keys=gist.keys,
@@ -401,7 +401,7 @@ def _facts_of(made: Document) -> dict[str, Any]:
                 for line in made.lines
                 if line.line_number is not None and line.ordered is not None
             }
-            return {"order_number": made.depositor_order_number, "lines": ordered}
+            return {"order_number": made.depositor_order_number, "lines": ordered, "purpose": made.purpose}
         case WarehouseShippingAdvice():
             return advice.said(made)
     return {"number": made.key()}

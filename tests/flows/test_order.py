@@ -10,7 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from gateway.flows import order
-from gateway.flows.commands import Ask, Call, Command, Compose
+from gateway.flows.commands import Ask, Call, Command, Compose, Release
 from gateway.flows.flow import decide, given
 from gateway.flows.order import OrderState, OrderStatus, Policy
 
@@ -88,6 +88,37 @@ def test_a_part_shipment_leaves_the_rest_open() -> None:
     state, _ = run(STORY[:4])
     assert state.status is OrderStatus.PARTLY_SHIPPED
     assert {line: str(left) for line, left in state.open_lines().items()} == {"1": "6", "2": "6"}
+
+
+RELEASED = ("order.released", {"number": "WO-1", "system": "erp"})
+CANCELLED = ("order.cancelled", {"system": "erp", "reason": "customer"})
+SITES = Policy(site="reno", warehouses={"reno": "summit"}, sites=frozenset({"reno", "newark"}))
+
+
+def test_the_agreements_site_ships_unless_the_release_names_another() -> None:
+    _, commands = run([RECEIVED, ACCEPTED, RELEASED], SITES)
+    assert [(c.warehouse, c.number) for c in commands if isinstance(c, Release)] == [("summit", "WO-1")]
+    own = ("order.released", {"number": "WO-1", "site": "newark"})
+    assert names(run([RECEIVED, ACCEPTED, own], SITES)[1]) == []
+    nowhere = ("order.released", {"number": "WO-1", "site": "atlantis"})
+    assert names(run([RECEIVED, ACCEPTED, nowhere], SITES)[1]) == ["site:WO-1"]
+
+
+def test_any_permutation_of_release_and_acceptance_releases_once() -> None:
+    for facts in permutations([RECEIVED, ACCEPTED, RELEASED, RELEASED]):
+        assert names(run(list(facts), SITES)[1]) == ["release:WO-1"]
+
+
+def test_what_was_released_is_taken_back_and_what_was_not_never_goes() -> None:
+    assert names(run([RECEIVED, ACCEPTED, RELEASED, CANCELLED], SITES)[1]) == ["release:WO-1", "cancel:WO-1"]
+    assert names(run([RECEIVED, ACCEPTED, CANCELLED, RELEASED], SITES)[1]) == []
+
+
+def test_a_partner_who_takes_an_order_back_stops_the_system_that_has_it() -> None:
+    taken_back = ("order.cancelled", {"document_id": 8})
+    policy = Policy(submit_to=("erp",), cancel_in=("erp",))
+    assert names(run([RECEIVED, taken_back, SUBMITTED], policy)[1]) == ["submit:erp", "cancel:erp"]
+    assert names(run([RECEIVED, SUBMITTED, CANCELLED], policy)[1]) == ["submit:erp"]  # it said so itself
 
 
 def test_a_refusal_asks_a_person_and_a_later_submission_settles_it() -> None:
