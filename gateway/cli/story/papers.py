@@ -24,15 +24,30 @@ def interchange(
     number: int, orders: Sequence[PurchaseOrder], *, sender: str = RETAILER, usage: str = "P", now: dt.datetime
 ) -> str:
     """One interchange with one group of 850s; `number` is its control number."""
+    day = now.strftime("%Y%m%d")
+    sets = [_set(place, order, day) for place, order in enumerate(orders, 1)]
+    return enclose(number, "PO", sets, sender=sender, receiver=DISTRIBUTOR, usage=usage, now=now)
+
+
+def enclose(
+    number: int,
+    functional_id: str,
+    sets: Sequence[Sequence[str]],
+    *,
+    sender: str,
+    receiver: str,
+    usage: str = "P",
+    now: dt.datetime,
+) -> str:
+    """One interchange with one group of sets, written out from ST to SE."""
     day, minute = now.strftime("%Y%m%d"), now.strftime("%H%M")
-    parties = f"ZZ*{sender:<15}*ZZ*{DISTRIBUTOR:<15}"
+    parties = f"ZZ*{sender:<15}*ZZ*{receiver:<15}"
     head = [
         f"ISA*00*{' ' * 10}*00*{' ' * 10}*{parties}*{day[2:]}*{minute}*U*00401*{number:09d}*0*{usage}*>",
-        f"GS*PO*{sender}*{DISTRIBUTOR}*{day}*{minute}*{number}*X*004010",
+        f"GS*{functional_id}*{sender}*{receiver}*{day}*{minute}*{number}*X*004010",
     ]
-    body = [segment for place, order in enumerate(orders, 1) for segment in _set(place, order, day)]
-    tail = [f"GE*{len(orders)}*{number}", f"IEA*1*{number:09d}"]
-    return "".join(f"{segment}~\n" for segment in [*head, *body, *tail])
+    tail = [f"GE*{len(sets)}*{number}", f"IEA*1*{number:09d}"]
+    return "".join(f"{segment}~\n" for segment in [*head, *(one for body in sets for one in body), *tail])
 
 
 def _set(place: int, order: PurchaseOrder, day: str) -> list[str]:

@@ -7,6 +7,7 @@ Both depositors use the same order numbers, as strangers may. What reached each 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,18 +19,17 @@ from sqlalchemy import func, or_, select
 
 from gateway.access.keys import issue
 from gateway.access.scopes import Scope
-from gateway.cli.story import telling
+from gateway.cli.story import papers, telling
 from gateway.cli.story.parties import STARTER, Gateway, Simulator, free_port, hand_out, surroundings, wait_until
 from gateway.cli.story.verdict import Check, Paper, Verdict, documents_in
 from gateway.settings import Settings
-from gateway.simulators.x12 import interchange
 from gateway.store import schema
 from gateway.store.engine import Store
 
 Tell = Callable[[str], None]
 HOUSE = STARTER / "houses" / "blue-ridge"
 DEPOSITORS = ("northwind", "lakeshore")
-US = ("ZZ", "BLUERIDGE")
+US = "BLUERIDGE"
 ORDERS = ("WO-1", "WO-2", "WO-3")  # shipped in full, in two parts, short: of either depositor
 LINES = {"1": 24, "2": 12}
 WANTED = {  # order -> what each of its 945s says of line 1: pieces and status
@@ -70,7 +70,7 @@ def enter(home: Path, tell: Tell) -> Cast:
             name: Simulator.start(
                 "retailer",
                 home,
-                *("--us", f"ZZ:{name.upper()}", "--them", ":".join(US)),
+                *("--us", f"ZZ:{name.upper()}", "--them", f"ZZ:{US}"),
                 *("--send-to", f"{url}/partner/v1/documents", "--send-key", key),
                 called=name,
             )
@@ -99,9 +99,9 @@ def play(cast: Cast, tell: Tell, deadline: float) -> None:
         cast.wms.tell(item=_item(name, "WO-2"), stock=12)
         cast.wms.tell(item=_item(name, "WO-3"), stock=18, short="close")
         for number, order in enumerate(ORDERS, 1):
-            us = ("ZZ", name.upper())
-            body = interchange(us, US, "production", 500 + number, "OW", "940", _rows(name, order))
-            cast.depositors[name].tell(send=body.decode(), name=f"{order}.edi")
+            now, sender = dt.datetime.now(dt.UTC), name.upper()
+            text = papers.enclose(500 + number, "OW", [_set(name, order)], sender=sender, receiver=US, now=now)
+            cast.depositors[name].tell(send=text, name=f"{order}.edi")
     wait_until(lambda: _advices(cast) >= 6, deadline, "every order left once")
     tell("Six trucks left. Goods arrive for the orders that shipped in part.")
     for name in DEPOSITORS:
@@ -115,12 +115,14 @@ def _item(depositor: str, order: str) -> str:
     return f"{depositor[:2].upper()}-{order}"
 
 
-def _rows(depositor: str, order: str) -> list[list[str]]:
-    rows = [["W05", "N", order, f"PO-{order}"], ["N1", "DE", depositor], ["N1", "ST", f"A customer of {depositor}"]]
+def _set(depositor: str, order: str) -> list[str]:
+    """One 940."""
+    body = [f"W05*N*{order}*PO-{order}", f"N1*DE*{depositor}", f"N1*ST*A customer of {depositor}"]
     for n, (line, quantity) in enumerate(LINES.items(), 1):
         sku = _item(depositor, order) if n == 1 else f"{depositor[:2].upper()}-TRAY"
-        rows += [["LX", str(n)], ["W01", str(quantity), "EA", "", "VN", sku], ["N9", "LI", line]]
-    return [*rows, ["W76", str(sum(LINES.values()))]]
+        body += [f"LX*{n}", f"W01*{quantity}*EA**VN*{sku}", f"N9*LI*{line}"]
+    body.append(f"W76*{sum(LINES.values())}")
+    return ["ST*940*0001", *body, f"SE*{len(body) + 2}*0001"]
 
 
 def _advices(cast: Cast) -> int:
