@@ -16,7 +16,6 @@ from typing import Any
 
 import bcrypt
 import paramiko
-from profile_texts import CONNECTIONS, FILES
 from sqlalchemy import select
 
 from gateway.channels import table
@@ -48,7 +47,8 @@ def login(name: str, public: str, **settings: Any) -> str:
 
 
 def book_with(*connections: str) -> Book:
-    return Book.from_files({**FILES, CONNECTIONS: FILES[CONNECTIONS] + "".join(connections)})
+    """A book of nothing but logins."""
+    return Book.from_files({"partners/logins/connections.yaml": "".join(connections)})
 
 
 @dataclass
