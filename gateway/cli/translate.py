@@ -12,10 +12,13 @@ import typer
 from gateway.canonical import Document, dump
 from gateway.cli.charts import MapName, MapsFolder, PartnerName, PartnersFolder, agreed, book, chart, library, written
 from gateway.cli.stop import Stop
+from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.x12.frames import InterchangeOpened, SetFramed
 from gateway.formats.x12.framing import Reader
 from gateway.formats.x12.separators import NotX12, Separators
 from gateway.mapping import Library, Map, MapError
+from gateway.mapping.own import Own
+from gateway.partners.book import Book
 
 app = typer.Typer(add_completion=False)
 
@@ -26,7 +29,8 @@ def translate(
     partner: PartnerName = None,
     map_name: MapName = None,
     to: Annotated[
-        str, typer.Option("--to", help="json, or where it goes on to: a map's name, x12, csv or xml.")
+        str,
+        typer.Option("--to", help="json (our language), or where it goes on to: a map's name, x12, csv, fixed or xml."),
     ] = "json",
     maps: MapsFolder = Path("maps"),
     partners: PartnersFolder = Path("partners"),
@@ -46,8 +50,14 @@ def translate(
         assert known is not None
         return agreed(known, partner or "", document, "in")
 
+    def find_file(start: bytes) -> Map | Own:
+        if map_name is not None:
+            return chart(charts, map_name)
+        assert known is not None
+        return _of_partner(known, partner or "", file, start)
+
     try:
-        found = list(_read(file.read_bytes(), find, partner or map_name))
+        found = list(_read(file.read_bytes(), find, find_file, partner or map_name))
     except MapError as error:
         raise Stop("\n".join(map(str, error.problems)), code=1) from None
     if not found:
@@ -60,12 +70,24 @@ def translate(
     sys.stdout.flush()
 
 
-def _read(data: bytes, find: Callable[[str], Map], partner: str | None) -> Iterator[Document]:
-    """Every document of a file: the sets of its interchanges, or the documents of a CSV or XML file."""
-    head = data.lstrip(b"\xef\xbb\xbf \r\n\t")[:3].upper()
-    if head != b"ISA":
-        by = find("xml" if head[:1] == b"<" else "csv")
-        if by.guide is not None:
+def _of_partner(known: Book, partner: str, file: Path, start: bytes) -> Map | Own:
+    """What reads a file without an envelope: its name counts, or if it was given another, how it begins."""
+    if partner not in known.partners:
+        raise Stop(f"there is no partner {partner}; there are {', '.join(sorted(known.partners))}")
+    found = known.file_of(partner, file.name, start)
+    found = found if found.agreement else known.file_of(partner, "", start)
+    if found.agreement is None:
+        raise Stop(f"{partner} sends us no such file. {found.closest}".strip())
+    return known.file_chart(found.agreement)
+
+
+def _read(
+    data: bytes, find: Callable[[str], Map], find_file: Callable[[bytes], Map | Own], partner: str | None
+) -> Iterator[Document]:
+    """Every document of a file: the sets of its interchanges, or the documents of a file without an envelope."""
+    if detect(data[:SNIFF]).format is not Format.X12:
+        by = find_file(data[:SNIFF])
+        if isinstance(by, Map) and by.guide is not None:
             raise Stop(f"{by.name} reads {by.document}, and this file has no ISA segment")
         yield from by.read_text(data, partner=partner)
         return

@@ -21,7 +21,7 @@ from gateway.mapping.records import Records
 from gateway.mapping.sheet import Sheet
 from gateway.mapping.source import MapText
 from gateway.mapping.split import Split
-from gateway.mapping.text import Part, TextFormat
+from gateway.mapping.text import Part, TextFormat, read_all
 from gateway.mapping.tree import Tree
 from gateway.mapping.x12.compiled import Compiled
 from gateway.mapping.x12.rows import Row
@@ -214,19 +214,7 @@ class Map:
 
     def read_text(self, data: bytes | str, *, partner: str | None = None) -> list[Document]:
         """Every canonical document of a file. Raises MapError with everything that is wrong with any of them."""
-        found: list[Document] = []
-        problems: list[Problem] = []
-        try:
-            for part in self.parts([data.encode(self._encoding) if isinstance(data, str) else data]):
-                try:
-                    found.append(self.read_part(part, partner=partner))
-                except MapError as error:
-                    problems += error.problems
-        except MapError as error:
-            problems += error.problems
-        if problems:
-            raise MapError(problems)
-        return found
+        return read_all(self, data.encode(self._encoding) if isinstance(data, str) else data, partner)
 
     def write_text(
         self,

@@ -12,7 +12,7 @@ from gateway.canonical import DOCUMENTS, Document, UnknownDocument, dump, parse
 from gateway.canonical.values import Node
 from gateway.formats.jsonfile.reading import NotJson, Stream
 from gateway.mapping.faults import MISSING, MapError, Problem
-from gateway.mapping.text import Part
+from gateway.mapping.text import Part, read_all
 
 
 class Own:
@@ -57,6 +57,10 @@ class Own:
         if found.kind != self.kind:
             raise MapError([Problem(part.place, part.line, "", found.kind, f"is not {self.kind}", "")])
         return found
+
+    def read_text(self, data: bytes, *, partner: str | None = None) -> list[Document]:
+        """Every document of a file. Raises MapError."""
+        return read_all(self, data, partner)
 
     def write_text(
         self,

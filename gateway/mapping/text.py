@@ -76,3 +76,28 @@ def whole(chunks: Iterable[bytes]) -> bytes:
         if size > LARGEST:
             raise MapError([Problem("the file", None, "", None, f"is one document of more than {LARGEST:,} bytes", "")])
     return b"".join(pieces)
+
+
+class Reads(Protocol):
+    """What reads the documents of a file: a map, or our own JSON."""
+
+    def parts(self, chunks: Iterable[bytes]) -> Iterator[Part]: ...
+
+    def read_part(self, part: Part, *, partner: str | None = None) -> Document: ...
+
+
+def read_all(by: Reads, data: bytes, partner: str | None) -> list[Document]:
+    """Every document of a file in memory. Raises MapError with everything that is wrong with any of them."""
+    found: list[Document] = []
+    problems: list[Problem] = []
+    try:
+        for part in by.parts([data]):
+            try:
+                found.append(by.read_part(part, partner=partner))
+            except MapError as error:
+                problems += error.problems
+    except MapError as error:
+        problems += error.problems
+    if problems:
+        raise MapError(problems)
+    return found

@@ -182,10 +182,17 @@ class Book:
         self, connection: str, filename: str | None, start: bytes = b"", media_type: str | None = None
     ) -> Match:
         """The agreement for a file without an envelope: by the connection, its name, its type and how it begins."""
+        return self._file(self._by_connection[connection], filename, start, media_type)
+
+    def file_of(self, partner: str, filename: str, start: bytes) -> Match:
+        """The same for a file in somebody's hands, by whose it is."""
+        return self._file(self._by_partner[partner], filename, start, None)
+
+    def _file(self, among: Sequence[Agreement], filename: str | None, start: bytes, media_type: str | None) -> Match:
         found = detect(start).format if start else None
         standards = STANDARDS_OF.get(found, ()) if found else FILES
         said = (media_type or "").partition(";")[0].strip().lower()
-        mine = [a for a in self._by_connection[connection] if a.direction == "in" and a.document.standard in FILES]
+        mine = [a for a in among if a.direction == "in" and a.document.standard in FILES]
         rules: tuple[tuple[str, Callable[[Agreement], bool], str], ...] = (
             ("name", lambda a: not filename or fnmatchcase(filename, a.files or "*"), f"it is called {filename}"),
             ("format", lambda a: a.document.standard in standards, f"it looks like {found}"),

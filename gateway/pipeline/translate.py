@@ -53,6 +53,8 @@ FACTS = {
     "shipment": "shipment.announced",
     "invoice": "invoice.received",
     "inventory": "inventory.reported",
+    "inventory-adjustment": "inventory.adjusted",
+    "item": "item.received",
     "return": "return.requested",
     "load-tender": "load.tendered",
     "tender-response": "load.answered",
