@@ -80,6 +80,7 @@ class InventoryAdjustment(Document):
     schema_version: ClassVar[int] = 1
 
     adjustment_number: Text
+    depositor_adjustment_number: Text | None = None  # what the owner of the goods calls it
     adjusted: Moment
     warehouse: Party | None = None
     depositor: Party | None = None

@@ -21,11 +21,12 @@ from gateway.mapping.grouped import Grouped, Level
 from gateway.mapping.language import Block, Line
 from gateway.mapping.map import Map
 from gateway.mapping.records import Kind, Records
-from gateway.mapping.sheet import Sheet
+from gateway.mapping.sheet import Sheet, counts
 from gateway.mapping.steps import Pathed, Place
 from gateway.mapping.x12.generate import X12Documents
 
 PARTNER = "generated"
+NEEDED = ("lines", "movements")  # lists that documents of any use have something in
 
 Values = dict[str, Any]
 
@@ -134,7 +135,8 @@ def _record(sheet: Records, kind: Kind, draw: Draw, rich: int) -> Values:
             put(values, line.path, _cell(sheet, line, draw))
     for inner in kind.under:
         if inner.block.many:
-            if items := [_record(sheet, inner, draw, rich) for _ in range(draw.number(0, 3))]:
+            least = 1 if inner.block.path[-1] in NEEDED else 0
+            if items := [_record(sheet, inner, draw, rich) for _ in range(draw.number(least, 3))]:
                 put(values, inner.block.path, items)
         elif not inner.block.path:
             values |= _record(sheet, inner, draw, rich)
@@ -151,7 +153,7 @@ def _cell(sheet: Sheet, line: Line, draw: Draw) -> Any:
     width, one = place.end - place.start, value(draw, line.format)
     for _ in range(1000):
         text = line.format.write(one)
-        zeros = place.align == "zeros" and not place.number and text.startswith("0")
+        zeros = place.align == "zeros" and not counts(line) and text.startswith("0")
         if len(text) <= width and not zeros:
             return one
         one = draw.text(WORD, 1, width) if line.format.domain == "text" else value(draw, line.format)
@@ -172,8 +174,9 @@ def _block(tree: Pathed, block: Block, draw: Draw, rich: int, banned: dict[Place
                 put(values, item.path, [one] if many else one)
         elif item.many:
             taken = _claimed(tree, block, item)
-            least = 1 if item.path[-1] == "lines" else 0
-            if items := [_block(tree, item, draw, rich, taken) for _ in range(draw.number(least, 2))]:
+            least, most = 1 if item.path[-1] in NEEDED else 0, 2 if tree.places[id(item)].steps else 1
+            items = [_block(tree, item, draw, rich, taken) for _ in range(draw.number(least, most))]
+            if items and (items[0] or most > 1):
                 put(values, item.path, items)
         elif item.path:
             if draw.number(0, 9) < rich:
@@ -185,8 +188,10 @@ def _block(tree: Pathed, block: Block, draw: Draw, rich: int, banned: dict[Place
 
 def _claimed(tree: Pathed, scope: Block, block: Block) -> dict[Place, frozenset[str]]:
     """The values of a rest list's lines that would make an item look like a field with a place of its own."""
-    last = tree.places[id(block)].steps[-1]
     out: dict[Place, frozenset[str]] = {}
+    if not tree.places[id(block)].steps:
+        return out
+    last = tree.places[id(block)].steps[-1]
     for item in scope.items:
         for step in tree.places[id(item)].steps:
             if item is not block and step.child and step.name == last.name:

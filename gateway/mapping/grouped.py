@@ -183,7 +183,7 @@ class Grouped(Sheet):
             number = len(rows) + start
             row = dict(around)
             for line in level.lines:
-                row[line.key] = carrier.write(line, item, number) or ""
+                row[line.key] = self.spell(line, carrier.write(line, item, number) or "", carrier, number)
             if level.key is not None:
                 if row[level.column] == before:
                     carrier.refuse(

@@ -24,7 +24,7 @@ from gateway.formats.jsonfile.reading import read as read_json
 from gateway.mapping.faults import MapError, MapFaults, Origin, Problem
 from gateway.mapping.language import Block, Language, Line
 from gateway.mapping.source import Raw
-from gateway.mapping.steps import Pathed, Step, plain, store
+from gateway.mapping.steps import Pathed, Step, alone, plain, store
 from gateway.mapping.text import Part
 from gateway.mapping.values import Carrier, Values, get
 
@@ -126,6 +126,12 @@ class JsonTree(Pathed):
             steps = self.places[id(item)].steps
             if isinstance(item, Line):
                 self._line(item, holder, at, steps, values, reading)
+                continue
+            if not steps:
+                only: Values = {}
+                self._read(item, holder, at, only, reading)
+                if only:
+                    store(values, item, only)
                 continue
             for where, found in list(_find(holder, at, steps)):
                 if where in reading.seen or found is None:
@@ -230,20 +236,27 @@ class JsonTree(Pathed):
                 whole[self.count] = len(made)
         return _file(whole)
 
-    def _write(self, block: Block, holder: Any, into: dict[str, Any], carrier: Carrier) -> None:
+    def _write(self, block: Block, holder: Any, into: dict[str, Any], carrier: Carrier, number: int = 1) -> None:
         for item in block.items:
             steps = self.places[id(item)].steps
             if isinstance(item, Line):
-                self._say(item, holder, into, steps, carrier)
+                if item.kind == "number":
+                    _reach(into, steps[:-1])[steps[-1].name] = Number(number)
+                else:
+                    self._say(item, holder, into, steps, carrier)
                 continue
             inner = get(holder, item.path) if item.path else holder
-            if item.many:
+            if not steps:
+                alone(item, inner or (), carrier)
+                for each in (inner or ())[:1]:
+                    self._write(item, each, into, carrier)
+            elif item.many:
                 if inner:
                     outer = _reach(into, steps[:-1])
                     there = outer.setdefault(steps[-1].name, [])
-                    for each in inner:
+                    for n, each in enumerate(inner, 1):
                         one: dict[str, Any] = {}
-                        self._write(item, each, one, carrier)
+                        self._write(item, each, one, carrier, n)
                         self._taken(block, item, steps[-1], one, carrier)
                         there.append(one)
             elif inner is not None:

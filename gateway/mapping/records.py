@@ -202,12 +202,12 @@ class Records(Sheet):
             one.counts["all"] += 1
         for line in kind.lines:
             if line.kind == "number":
-                row[line.key] = str(number)
+                row[line.key] = self.spell(line, str(number), carrier, number)
             elif line.kind in ("count", "sum"):
-                row[line.key] = self.pair(line).write(totals[0].value(line))
+                row[line.key] = self.spell(line, self.pair(line).write(totals[0].value(line)), carrier, number)
             else:
                 text = carrier.write(line, holder, len(rows) + start)
-                row[line.key] = text or ""
+                row[line.key] = self.spell(line, text or "", carrier, len(rows) + start)
                 says = says or (line.kind == "field" and text is not None)
         for name, (value,) in (holder.leftovers or ()) if keep else ():
             code, _, key = name.rpartition(" ")

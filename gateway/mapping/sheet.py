@@ -55,12 +55,11 @@ class Place:
 
     start: int  # from 0
     end: int
-    align: str  # left, right, zeros; "": as the value is
-    number: bool = False
+    align: str  # left, right, zeros; "": numbers are filled with zeros, all else stands on the left
 
     def cut(self, line: str) -> str:
         text = line[self.start : self.end].strip()
-        return text.lstrip("0") if self.align == "zeros" and not self.number else text
+        return text.lstrip("0") or text[:1] if self.align == "zeros" else text
 
 
 @dataclass(slots=True)
@@ -214,8 +213,6 @@ class Sheet:
             taken = self.places.get(key)
             if other == code and taken and taken.start < place.end and place.start < taken.end:
                 raise line.origin.fault(f"{line.key} overlaps {key}", f"at {there.origin}")
-        if line.kind in COMPUTED or (line.target is not None and line.target.type is Decimal):
-            self.places[line.key] = Place(place.start, place.end, place.align or "zeros", number=True)
 
     def settle_around(self, codes: Iterable[str]) -> None:
         """The records outside, once every row's columns are known."""
@@ -273,12 +270,25 @@ class Sheet:
     def carry(self, line: Line, row: Row, columns: Columns, values: Values, carrier: Carrier) -> None:
         """One cell into its field."""
         text = self.cell(columns, row, line.key)
+        if text == "0" and self.fixed and self.places[line.key].align == "zeros" and not counts(line):
+            text = ""  # nothing but filling
         if line.kind == "const":
             if text and text != line.value:
                 values.setdefault("leftovers", []).append((line.key, [text]))
         elif line.kind == "field" and (text or line.default is not None):
             column = self.number(columns, line.key)
             carrier.read(line, text or line.default or "", values, row.number, column=column)
+
+    def spell(self, line: Line, text: str, carrier: Carrier, number: int) -> str:
+        """A text as its column has it."""
+        if not self.fixed or not text:
+            return text
+        place = self.places[line.key]
+        if counts(line):
+            return text.zfill(place.end - place.start) if place.align in ("", "zeros") else text
+        if place.align == "zeros" and text.startswith("0"):
+            carrier.refuse(line, number, text, "begins with a zero, and zeros fill this column")
+        return text
 
     def code(self, columns: Columns, row: Row) -> str:
         """What a row says it is, where rows say so."""
@@ -445,9 +455,9 @@ class Sheet:
         totals = self.totals(self.computed)
         body: list[dict[str, str]] = []
         start = 2 if self.header else 1
-        body += self._outside(False, totals)
+        body += self._outside(False, totals, carrier)
         self.fill(list(documents), body, start, names, carrier, totals, keep)
-        body += self._outside(True, totals)
+        body += self._outside(True, totals, carrier)
         out = [names] if self.header else []
         out += [self.placed(row, names, carrier, n) for n, row in enumerate(body, start)]
         try:
@@ -464,14 +474,14 @@ class Sheet:
     def _outer(self, code: str) -> bool:
         return any(record.code == code for record in self.around)
 
-    def _outside(self, after: bool, totals: Totals) -> Iterator[dict[str, str]]:
+    def _outside(self, after: bool, totals: Totals, carrier: Carrier) -> Iterator[dict[str, str]]:
         for record in self.around:
             if record.after == after:
                 row = {self.record or self._first(): record.code}
                 totals.add(record.code, row.__getitem__)
                 for line in record.lines:
                     if line.kind in ("count", "sum"):
-                        row[line.key] = self.pair(line).write(totals.value(line))
+                        row[line.key] = self.spell(line, self.pair(line).write(totals.value(line)), carrier, 0)
                     elif line.kind == "const":
                         row[line.key] = line.value
                 yield row
@@ -511,8 +521,6 @@ class Sheet:
                 why = f"is longer than the {width} characters of {key}"
             elif "\n" in text or "\r" in text or text != text.strip():
                 why = "cannot stand in a line"
-            elif place.align == "zeros" and not place.number and text.startswith("0"):
-                why = "begins with a zero, and zeros fill this column"
             if why:
                 carrier.problems.append(Problem(key, number, "", text, why, ""))
                 continue
@@ -532,6 +540,11 @@ class Sheet:
             start, _, end = key.partition("-")
             found = Place(int(start) - 1, int(end), "")
         return found
+
+
+def counts(line: Line) -> bool:
+    """Whether a line carries a number."""
+    return line.kind in COMPUTED or (line.target is not None and line.target.type is Decimal)
 
 
 def _encoding(name: str) -> bool:

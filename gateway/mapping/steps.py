@@ -4,11 +4,13 @@ name differ. XML and JSON share this; each says what a name is.
     cac:LineItem/cbc:Quantity/@unitCode: quantity.unit | unit
     references[type=DP]/value: department
     shipTo -> ship_to: {...}       lines -> lines[]: {...}
+    . -> orders[]: {...}           the one item of a list, where the document has none of its own around it
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +58,8 @@ class Pathed:
     def place(self, key: str, origin: Origin) -> Place:
         """A key of the map."""
         steps, attribute = [], ""
+        if key == ".":
+            return Place(())
         for part in _SPLIT.findall(key):
             if part.startswith("@") and self.attributes:
                 attribute = self.name(part[1:], origin, attribute=True)
@@ -78,11 +82,11 @@ class Pathed:
                 place = self.places[id(item)] = self.place(item.key, item.origin)
                 if isinstance(item, Line):
                     item.place = item.key
-                    settle(item, lists=self.lists)
+                    settle(item, lists=self.lists, numbers=block.many)
                     if place in seen:
                         raise item.origin.fault(f"{item.key} already has a line", f"at {seen[place]}")
                     seen[place] = item.origin
-                elif place.attribute or not place.steps:
+                elif place.attribute or not (place.steps or item.many):
                     raise item.origin.fault(f"{item.key}: lines under it need an element")
             except MapFault as fault:
                 self.faults.append(fault.fault)
@@ -113,3 +117,12 @@ def placed(carrier: Carrier, since: int, where: str, line: int | None) -> None:
 def plain(value: Any) -> str:
     """A value of the document as text."""
     return "" if value is None else str(value).strip()
+
+
+def alone(block: Block, items: Sequence[Any], carrier: Carrier) -> None:
+    """A list that is no list in the document holds one item at most, and that says something."""
+    line = next(block.lines(), None)
+    if line is not None and (len(items) > 1 or (items and items[0] == type(items[0])())):
+        carrier.refuse(
+            line, None, f"{len(items)} of {'.'.join(block.path)}", "where the document holds one that says something"
+        )

@@ -28,7 +28,7 @@ from gateway.formats.xml.parts import read as elements
 from gateway.mapping.faults import MapError, MapFaults, Origin, Problem
 from gateway.mapping.language import Block, Language, Line
 from gateway.mapping.source import Raw
-from gateway.mapping.steps import Pathed, Step, placed, store
+from gateway.mapping.steps import Pathed, Step, alone, placed, store
 from gateway.mapping.text import Part, whole
 from gateway.mapping.values import Carrier, Values, get
 
@@ -189,6 +189,12 @@ class Tree(Pathed):
         for item in self.exact_first(block):
             place = self.places[id(item)]
             if isinstance(item, Block):
+                if not place.steps:
+                    only: Values = {}
+                    self._read(item, element, only, seen, carrier)
+                    if only:
+                        store(values, item, only)
+                    continue
                 for found in _find(element, place.steps):
                     if id(found) in seen:
                         continue
@@ -249,20 +255,25 @@ class Tree(Pathed):
         self._arrange(root)
         return bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True))
 
-    def _write(self, block: Block, holder: Any, element: Element, carrier: Carrier) -> None:
+    def _write(self, block: Block, holder: Any, element: Element, carrier: Carrier, number: int = 1) -> None:
         for item in block.items:
             place = self.places[id(item)]
             if isinstance(item, Line):
-                text = carrier.write(item, holder, None)
+                text = str(number) if item.kind == "number" else carrier.write(item, holder, None)
                 if text is not None:
                     self._set(self._reach(element, place.steps), place.attribute, text, item, carrier)
                 continue
             inner = get(holder, item.path) if item.path else holder
-            for each in inner if item.many else ([] if inner is None else [inner]):
+            if not place.steps:
+                alone(item, inner or (), carrier)
+                for each in (inner or ())[:1]:
+                    self._write(item, each, element, carrier)
+                continue
+            for n, each in enumerate(inner if item.many else ([] if inner is None else [inner]), 1):
                 *above, last = place.steps
                 made = etree.SubElement(self._reach(element, above), last.name)
                 name_it(last, made)
-                self._write(item, each, made, carrier)
+                self._write(item, each, made, carrier, n)
                 self._taken(block, item, last, made, carrier)
                 if not item.path and not len(made) and not made.attrib and not made.text:
                     self._drop(made)

@@ -78,8 +78,10 @@ def get(holder: Any, path: Path) -> Any:
     return holder
 
 
-def settle(line: Line, *, lists: bool = False) -> None:
+def settle(line: Line, *, lists: bool = False, numbers: bool = False) -> None:
     """The format of a line in a document without types of its own, or a fault."""
+    if numbers and line.kind == "number":
+        return
     if line.kind not in ("field", "const", "ignored"):
         raise line.origin.fault(f"{line.key}: = {line.kind} has no meaning here")
     if line.target is None:

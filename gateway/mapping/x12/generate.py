@@ -49,7 +49,7 @@ class X12Documents:
     def _use(self, use: Use, taken: list[dict[int, str]], out: Values, room: int, *, must: bool) -> int:
         """Put a use's values into the object around it; how many rows that makes."""
         if use.many:
-            least = 1 if must or use.path[-1] == "lines" else 0
+            least = 1 if must or use.path[-1] in ("lines", "movements") else 0
             count = self.draw.number(least, max(room, least))
             items = [self._one(use, taken, full=True) for _ in range(count)]
             if use.values is not None:
@@ -149,7 +149,7 @@ class X12Documents:
     def _pairs(self, use: Use, flat: Flat) -> None:
         assert use.pairs is not None
         pairs, draw = use.pairs, self.draw
-        least = 1 if element_of(use.child, pairs.first).requirement == "M" else 0
+        least = 1 if pairs.line.required or element_of(use.child, pairs.first).requirement == "M" else 0
         found: Values = {}
         qualifier = _definition(use, pairs.first)
         carried = element_of(use.child, pairs.first + 1).element
