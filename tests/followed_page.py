@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -22,8 +23,11 @@ def blocks(page: str) -> list[tuple[str, str, str]]:
     return re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def follow(page: str, folder: Path, **settings: str) -> str:
-    """Run the page in a folder, with a port of its own; returns what was printed. Fails where a command fails."""
+def follow(page: str, folder: Path, replaced: Mapping[str, str] | None = None, **settings: str) -> str:
+    """Run the page in a folder, with a port of its own (and further words `replaced`); returns what was printed.
+
+    Fails where a command fails.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         own = f"127.0.0.1:{free.getsockname()[1]}"
@@ -32,7 +36,9 @@ def follow(page: str, folder: Path, **settings: str) -> str:
         if file:
             script.append(f"cat > {file} <<'END_OF_FILE'\n{text}END_OF_FILE")
         elif language == "sh":
-            script.append(text.replace(USUAL, own))
+            for usual, here in {USUAL: own, **(replaced or {})}.items():
+                text = text.replace(usual, here)
+            script.append(text)
         else:
             assert language == "text", f"docs/{page}: what is a block of {language}?"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

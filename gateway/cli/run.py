@@ -17,6 +17,7 @@ from gateway.cli.stop import Stop
 from gateway.settings import Settings
 from gateway.store import lease
 from gateway.store.crypto import BadKey
+from gateway.store.engine import Store
 from gateway.worker.supervisor import Child, Supervisor, this_program, until_supervisor_dies
 
 app = typer.Typer(add_completion=False)
@@ -101,6 +102,20 @@ def prepare(chosen: Settings) -> None:
             with store.begin() as tx:
                 publishing.publish(tx, book, by="first run")
             log.info("the profiles of %s were published as %s", chosen.partners, book.revision[:12])
+        _say_if_nobody_can_log_in(store, chosen)
+
+
+def _say_if_nobody_can_log_in(store: Store, chosen: Settings) -> None:
+    from gateway.pipeline import publishing
+
+    with store.read() as view:
+        active = publishing.active_hash(view)
+        texts = publishing.files_of(view, active) if active and not chosen.sftp_bind else {}
+    waiting = [
+        name for name, text in texts.items() if name.endswith("connections.yaml") and "kind: sftp-server" in text
+    ]
+    if waiting:
+        log.warning("GATEWAY_SFTP_BIND is not set: nobody can log in by SFTP as %s let them", ", ".join(waiting))
 
 
 def _web(chosen: Settings) -> None:
