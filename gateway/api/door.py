@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateway.access.keys import ApiKey, hash_of
 from gateway.access.scopes import Scope
@@ -27,6 +29,9 @@ from gateway.store.schema import api_key
 LARGE_AT_ONCE = 8
 """Bodies too large for memory that one process takes at a time; more wait, and their senders with them."""
 
+LOOK_S = 0.5
+"""How long a key that was looked up opens doors of this process without another look: a revoked one, so long more."""
+
 Receive = Callable[[Arrival], Any]  # awaits the group commit and gives the Receipt
 
 
@@ -39,6 +44,7 @@ class Door:
     largest_body: int  # bytes
     spool: Path | None = None  # where large bodies wait for their commit; without one, where the system says
     refusals: Refusals = field(default_factory=Refusals)
+    known: dict[str, tuple[ApiKey, float]] = field(default_factory=dict)  # valid keys by hash, and when looked up
     large_ones: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))
 
     @property
@@ -46,7 +52,7 @@ class Door:
         return self.house.store
 
 
-def door(request: Request) -> Door:
+async def door(request: Request) -> Door:
     found: Door = request.app.state.door
     return found
 
@@ -54,19 +60,33 @@ def door(request: Request) -> Door:
 _bearer = HTTPBearer(auto_error=False, description="An API key: `gateway key new` makes one.")
 
 
-def key_of(
+async def key_of(
     use: Annotated[Door, Depends(door)],
     shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> ApiKey:
     """The key of this request; Problem 401 where there is none or it is not valid."""
     if shown is None:
         raise _who_are_you("Send your key as `Authorization: Bearer KEY`.")
-    with use.store.read() as view:
-        row = view.first(
-            select(api_key).where(api_key.c.hash == hash_of(shown.credentials), api_key.c.revoked_at.is_(None))
-        )
-    if row is None:
+    digest = hash_of(shown.credentials)
+    known, looked_at = use.known.get(digest, (None, 0.0))
+    if known is not None and time.monotonic() - looked_at < LOOK_S:
+        return known
+    found = await run_in_threadpool(_look_up, use.store, digest)
+    if found is None:
+        use.known.pop(digest, None)
         raise _who_are_you("This key is not valid: it is mistyped or was revoked.")
+    use.known[digest] = found, time.monotonic()
+    return found
+
+
+_valid = select(api_key).where(api_key.c.hash == bindparam("_hash"), api_key.c.revoked_at.is_(None))
+
+
+def _look_up(store: Store, digest: str) -> ApiKey | None:
+    with store.read() as view:
+        row = view.first(_valid, {"_hash": digest})
+    if row is None:
+        return None
     scopes = frozenset(Scope(scope) for scope in json.loads(row.scopes))
     return ApiKey(row.name, row.hash, scopes, row.lane, row.partner)
 
@@ -75,8 +95,8 @@ def _who_are_you(detail: str) -> Problem:
     return Problem(401, "no-valid-key", "No valid key", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _with(scope: Scope) -> Callable[[ApiKey], ApiKey]:
-    def scoped(key: Annotated[ApiKey, Depends(key_of)]) -> ApiKey:
+def _with(scope: Scope) -> Callable[[ApiKey], Awaitable[ApiKey]]:
+    async def scoped(key: Annotated[ApiKey, Depends(key_of)]) -> ApiKey:
         if not any(scope in one.includes for one in key.scopes):
             raise Problem(403, "scope-missing", "This key may not do that", f"It needs the scope {scope}.")
         return key

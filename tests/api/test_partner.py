@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from road_documents import interchange, order
 from served_site import Site
+from sqlalchemy import update
 
+from gateway.api import door
 from gateway.store import schema
 
 
@@ -80,3 +82,11 @@ def test_a_partner_sees_nothing_of_another(site: Site) -> None:
 def test_a_partners_key_opens_no_internal_door(site: Site) -> None:
     assert site.partner.get("/v1/orders").status_code == 403
     assert site.partner.get("/v1/exceptions").status_code == 403
+
+
+def test_a_revoked_key_opens_nothing_once_it_is_looked_up_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert site.send().status_code == 202
+    with site.road.store.begin() as tx:
+        tx.execute(update(schema.api_key).values(revoked_at=tx.now))
+    monkeypatch.setattr(door, "LOOK_S", 0.0)
+    assert site.send().status_code == 401
