@@ -132,7 +132,7 @@ def test_a_document_written_otherwise_keeps_its_verdict() -> None:
 def test_every_document_written_every_way_keeps_its_verdict() -> None:
     # all of them every way alone, and some in every pairing of separators with a layout
     assert same_verdicts(labels(), every=False)[Format.X12] > 7_000
-    assert same_verdicts(labels()[::16], every=True)[Format.X12] > 5_000
+    assert same_verdicts(labels()[::32], every=True)[Format.X12] > 2_500
 
 
 def test_chunks_do_not_change_a_verdict() -> None:
