@@ -67,8 +67,8 @@ def test_the_build_steps_make_a_working_gateway(tmp_path: Path) -> None:
     )
     assert re.search(r"\d+\.\d+", answer.stdout)
     subprocess.run(["gateway", "init", "edi"], check=True, capture_output=True, env=environment, cwd=tmp_path)
-    for carried, ours in (("partners", "partners"), ("maps", "maps"), ("sample_docs", "sample_docs/maps")):
-        assert _files(tmp_path / "edi" / carried) == _files(ROOT / ours), "the installed package carries all of it"
+    for folder in ("partners", "maps", "sample_docs/maps"):
+        assert _files(tmp_path / "edi" / folder) == _files(ROOT / folder), "the installed package carries all of it"
 
 
 def _files(folder: Path) -> set[str]:

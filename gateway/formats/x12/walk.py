@@ -127,7 +127,31 @@ class Walk:
             explain_tree(self.rows, levels, self.add)
         totals_agree(set_id, self.rows, self.add)
         self.findings.sort(key=lambda finding: finding.position or 0)
-        return Checked(self.positions, tuple(self.findings))
+        return Checked(self._in_order(), tuple(self.findings))
+
+    def _in_order(self) -> list[int]:
+        """The positions a map can read: in the guide's order, in loops that have begun; every other row has none.
+
+        The walk itself goes on from a row that came too late or without the start of its loop, so that one cause is
+        one finding; what stands there is kept as out of place.
+        """
+        uses, kept = self.automaton.uses, []
+        last = uses[0]
+        open_loops = [last.loop]
+        for position in self.positions:
+            if position >= 0:
+                use = uses[position]
+                starts = use is use.loop.children[0] and use.loop.parent is not None
+                if starts:
+                    fits = use.loop.parent in open_loops and (position > last.index or use.loop in open_loops)
+                else:
+                    fits = use.loop in open_loops and position >= last.index
+                if fits:
+                    last, open_loops = use, _ancestors(use)
+                else:
+                    position = -1
+            kept.append(position)
+        return kept
 
     def _elements(self, i: int, row: Row, use: SegmentUse) -> None:
         def add(code: Code, element: int, component: int | None, value: str, expected: str | None) -> None:
