@@ -272,7 +272,9 @@ class Store:
         """Waits for `tx.wake(...)` of any process; close it when done."""
         if self.is_sqlite:
             return wake.FifoListener(self.sqlite_path)
-        return wake.NotifyListener(self.url)
+        from gateway.store.notify_listener import NotifyListener  # with psycopg, which SQLite does without
+
+        return NotifyListener(self.url)
 
     @property
     def sqlite_path(self) -> Path:

@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import Connection, text
 
 CHANNEL = "gateway"
 
@@ -59,7 +58,7 @@ def _folder(database: Path) -> Path:
     return database.with_name(database.name + "-wake")
 
 
-class _Pokes:
+class Pokes:
     """A pipe inside this process that ends another thread's wait."""
 
     def __init__(self) -> None:
@@ -88,7 +87,7 @@ class FifoListener:
         os.mkfifo(self._path, 0o600)
         # Read and write: with a writer of our own the pipe never reports an end when the last ringer closes it.
         self._pipe = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._pokes = _Pokes()
+        self._pokes = Pokes()
 
     def wait(self, timeout_s: float) -> set[str]:
         ready, _, _ = select.select([self._pipe, self._pokes.reader], [], [], max(timeout_s, 0))
@@ -96,7 +95,7 @@ class FifoListener:
             self._pokes.drain()
         if self._pipe not in ready:
             return set()
-        return _stages(os.read(self._pipe, 65536).decode(errors="replace"))
+        return stages_in(os.read(self._pipe, 65536).decode(errors="replace"))
 
     def poke(self) -> None:
         self._pokes.poke()
@@ -107,48 +106,5 @@ class FifoListener:
         self._pokes.close()
 
 
-class NotifyListener:
-    """PostgreSQL: LISTEN on a connection of its own, opened again when it breaks."""
-
-    def __init__(self, url: URL) -> None:
-        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._pokes = _Pokes()
-        self._connection: psycopg.Connection | None = None
-        self._listen()
-
-    def _listen(self) -> psycopg.Connection:
-        self._connection = psycopg.connect(self._dsn, autocommit=True)
-        self._connection.execute(f"LISTEN {CHANNEL}")
-        return self._connection
-
-    def wait(self, timeout_s: float) -> set[str]:
-        try:
-            connection = self._connection or self._listen()
-            ready, _, _ = select.select([connection.fileno(), self._pokes.reader], [], [], max(timeout_s, 0))
-            if self._pokes.reader in ready:
-                self._pokes.drain()
-            if connection.fileno() not in ready:
-                return set()
-            return _stages("\n".join(notice.payload for notice in connection.notifies(timeout=0)))
-        except psycopg.OperationalError:
-            self._drop()
-            # The database is away. The worker's own statements will say so; here only the hint is missing.
-            select.select([self._pokes.reader], [], [], min(max(timeout_s, 0), 1.0))
-            return set()
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.close()
-            self._connection = None
-
-    def poke(self) -> None:
-        self._pokes.poke()
-
-    def close(self) -> None:
-        self._drop()
-        self._pokes.close()
-
-
-def _stages(text: str) -> set[str]:
+def stages_in(text: str) -> set[str]:
     return {stage for line in text.splitlines() for stage in line.split(",") if stage}
