@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.canonical.document import Document
+from gateway.canonical.file_acknowledgement import FileAcknowledgement
 from gateway.canonical.inventory import Inventory, InventoryAdjustment
 from gateway.canonical.invoice import Invoice
 from gateway.canonical.item import Item
@@ -25,6 +26,7 @@ from gateway.canonical.warehouse import WarehouseOrder, WarehouseShippingAdvice
 DOCUMENTS: dict[str, type[Document]] = {
     model.kind: model
     for model in (
+        FileAcknowledgement,
         Order,
         OrderResponse,
         Shipment,

@@ -26,7 +26,7 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
     for agreement in said.agreements.values():
         lines = said.lines["agreement", agreement.name]
         yield from _named_things(said, agreement, lines)
-        yield from _document(agreement, lines, library)
+        yield from _document(said, agreement, lines, library)
         yield from _site(said, agreement, lines)
     yield from _warehouses(said)
     yield from _codes(said, library)
@@ -199,7 +199,7 @@ def _own_ids(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]
             yield lines.at(("envelope", key)).fault(f"`{chosen}` is no id of {name}", nearest(str(chosen), known))
 
 
-def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
+def _document(said: Loaded, agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
     name = agreement.document
     place = lines.at(("receive" if agreement.receive else "send",))
     if name.standard == "x12":
@@ -213,6 +213,11 @@ def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[F
         yield place.fault(
             f"a {name.standard} document has no envelope that says what it is",
             "say which files are meant, e.g. `files: ship*.csv`",
+        )
+    if agreement.direction == "in" and agreement.acknowledge.with_ == "file" and not _tells(said, agreement, library):
+        yield lines.at(("acknowledge", "with")).fault(
+            f"no agreement of {agreement.partner} sends a file acknowledgement",
+            "add one, e.g. `send: json/file-acknowledgement` on the same lane",
         )
     if agreement.direction == "out" and agreement.files:
         yield from _file_name(agreement, lines)
@@ -238,6 +243,16 @@ def _document(agreement: Agreement, lines: Node, library: Library) -> Iterator[F
         yield lines.at(("map",)).fault(
             f"map `{agreement.map}` is for {document}, the agreement for {name}", "name a map for this document"
         )
+
+
+def _tells(said: Loaded, asked: Agreement, library: Library) -> bool:
+    """Whether another agreement of the partner says how they are told what became of a file."""
+    for other in said.agreements.values():
+        same = (other.partner, other.lane, other.direction) == (asked.partner, asked.lane, "out")
+        kind = head(other.map, library.files)[1] if other.map else other.document.set_id
+        if same and kind == "file-acknowledgement":
+            return True
+    return False
 
 
 def _file_name(agreement: Agreement, lines: Node) -> Iterator[Fault]:

@@ -8,36 +8,42 @@ it go on: the trailer of such a file is its end.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from gateway.canonical.file_acknowledgement import AcknowledgedDocument, FileAcknowledgement
+from gateway.canonical.values import Moment
 from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.finding import Finding
 from gateway.formats.words import message_and_remedy
 from gateway.formats.x12.separators import Separators
-from gateway.lifecycle import InterchangeStatus, TransmissionStatus
+from gateway.lifecycle import DocumentStatus, InterchangeStatus, TransmissionStatus
 from gateway.mapping import Map, MapError
 from gateway.mapping.own import Own
 from gateway.mapping.text import Part
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
-from gateway.pipeline import translate
+from gateway.pipeline import compose, translate
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.situations import spoken
 from gateway.pipeline.staging import Interchange, Portion, Staged, as_json, findings_of
 from gateway.store.engine import Tx, View
-from gateway.store.schema import interchange
+from gateway.store.schema import document, interchange
 
 log = logging.getLogger(__name__)
 
 NO_SEPARATORS = Separators("", None, "", "")  # a file has none
 MOST_FINDINGS = 50  # of one document; a file in the wrong encoding has one in every row
+MOST_TOLD = 10_000  # documents an acknowledgement names
+ACCEPTED = (DocumentStatus.DONE, DocumentStatus.VALID)
 ENVELOPED = frozenset({Format.X12, Format.EDIFACT})
 
 
@@ -216,6 +222,55 @@ def judge(tx: Tx, book: Book, one: Interchange, portion: Portion) -> None:
         one.status = InterchangeStatus.QUARANTINED
     elif policy == "answer-again":
         one.status = InterchangeStatus.DUPLICATE
+
+
+VERDICTS = {
+    DocumentStatus.DONE: "accepted",
+    DocumentStatus.VALID: "accepted",
+    DocumentStatus.INVALID: "refused",
+    DocumentStatus.DUPLICATE: "seen-before",
+}
+
+
+def acknowledge(tx: Tx, book: Book, closed: Iterable[Interchange]) -> None:
+    """Tell the sender what became of a file, where the agreement has them told; a document like any other."""
+    for one in closed:
+        terms = book.agreements[one.agreement].acknowledge
+        if terms.with_ == "file":
+            compose.send(tx, book, one.values["partner"], one.values["lane"], _acknowledgement(tx, one, terms.detail))
+
+
+def _acknowledgement(tx: Tx, one: Interchange, detail: str) -> FileAcknowledgement:
+    d = document.c
+    mine = (d.interchange_id == one.id, d.direction == "in")
+    counts = {
+        row.status: row.n for row in tx.all(select(d.status, func.count().label("n")).where(*mine).group_by(d.status))
+    }
+    listed = select(d.control_number, d.place, d.business_key, d.status, d.findings).where(*mine).order_by(d.id)
+    if detail == "errors":
+        listed = listed.where(d.status.not_in(ACCEPTED))
+    rows = tx.all(listed.limit(MOST_TOLD)) if detail != "none" else []
+    moment = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
+    aside = one.status is InterchangeStatus.QUARANTINED
+    return FileAcknowledgement(
+        acknowledgement_number=f"E-{one.id}",
+        file=name_of(one.row),
+        received=Moment(date=moment.date(), time=moment.time().replace(microsecond=0), zone="UTC"),
+        verdict="refused" if aside else str(one.status),
+        reason=one.aside.data["reason"] if one.aside else None,
+        accepted=Decimal(sum(n for status, n in counts.items() if status in ACCEPTED)),
+        refused=Decimal(counts.get(DocumentStatus.INVALID, 0)),
+        documents=[
+            AcknowledgedDocument(
+                position=row.control_number,
+                place=row.place,
+                number=row.business_key,
+                verdict=VERDICTS.get(DocumentStatus(row.status), "waits"),
+                problems=[message_and_remedy(f)[0] for f in findings_of(json.loads(row.findings or "[]"))],
+            )
+            for row in rows
+        ],
+    )
 
 
 def no_agreement(row: Any, start: bytes, closest: str) -> Alert:

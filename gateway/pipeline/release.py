@@ -51,6 +51,7 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     for one in portion.interchanges:
         one.staged = True
     acknowledge.answer(tx, house, [one for one in closed if one.status in ANSWERED])
+    files.acknowledge(tx, book, [one for one in closed if one.agreement])
     acknowledge.read_ta1(tx, house, portion.answers)
     raise_alerts(tx, dated(tx, book, portion.alerts))
     if portion.unfinished is None:

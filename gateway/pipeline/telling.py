@@ -21,6 +21,7 @@ KINDS = {
     "tender-response": "answer to a load tender",
     "transport-status": "transport status",
     "acknowledgement": "acknowledgement",
+    "file-acknowledgement": "acknowledgement of a file",
 }
 STANDING = {
     "staged": "its file is still being read",

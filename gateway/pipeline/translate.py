@@ -53,6 +53,7 @@ FACTS = {
     "shipment": "shipment.announced",
     "invoice": "invoice.received",
     "inventory": "inventory.reported",
+    "file-acknowledgement": "file.acknowledged",
     "inventory-adjustment": "inventory.adjusted",
     "item": "item.received",
     "return": "return.requested",

@@ -14,6 +14,7 @@ from gateway.canonical.values import Quantity
 from gateway.canonical.warehouse import WarehouseLine
 from gateway.lifecycle import DocumentStatus
 from gateway.partners.book import Book, texts
+from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import again
 from gateway.pipeline.house import House
 from gateway.store import canonical_documents, schema
@@ -212,6 +213,21 @@ def test_json_is_found_by_its_type_and_a_bad_value_by_its_pointer(road: Road) ->
     (item,) = items(road)
     assert "“many”" in item.title
     assert "/items/0/quantity" in item.where_
+
+
+def test_the_sender_is_told_what_became_of_a_file(store: Store, tmp_path: Path) -> None:
+    told = "  told: {our: northwind, lane: production, connection: ridge, send: json/file-acknowledgement}\n"
+    text = PROFILE.replace("acknowledge: {with: none}", "acknowledge: {with: file}")
+    with pytest.raises(ProfileFaults, match="sends a file acknowledgement"):
+        book_of(text)
+    road = road_of(store, book_of(text + told), tmp_path)
+    arrive(road, file(row("1"), row("2", date="x")))
+    road.deliver()
+    (answer,) = [json.loads(path.read_bytes()) for path in (tmp_path / "ridge").iterdir()]
+    assert (answer["file"], answer["verdict"]) == ("ship-1.csv", "accepted-with-errors")
+    assert (answer["accepted"], answer["refused"]) == ("1", "1")
+    assert [one["verdict"] for one in answer["documents"]] == ["accepted", "refused"]
+    assert "“x” in “PO Date” " in answer["documents"][1]["problems"][0]
 
 
 def test_our_own_json_needs_no_map(road: Road) -> None:
