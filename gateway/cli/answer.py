@@ -37,7 +37,7 @@ def answer(
     item: Annotated[
         str | None, typer.Argument(metavar="[ITEM]", help="The work item, W-7; without one, the list.")
     ] = None,
-    means: Annotated[str | None, typer.Argument(metavar="[ANSWER]", help='"6 each", or one of our words.')] = None,
+    means: Annotated[str | None, typer.Argument(metavar="[ANSWER]", help="What is said: 6 each, backorder.")] = None,
     scope: Annotated[Scope, typer.Option(help="What the answer holds for.")] = Scope.DOCUMENT,
     release: Annotated[bool, typer.Option("--release", help="A document that a rule holds goes out as it is.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would do and stop.")] = False,

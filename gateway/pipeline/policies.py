@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from gateway.flows import order, warehouse_order
 from gateway.partners.book import Book
 from gateway.systems.connector import Operation
@@ -10,7 +12,28 @@ ORDERS = ("order", "warehouse-order")  # what is an order to us; the second wher
 ANSWERS = ("order-response", "shipment", "invoice", "warehouse-shipping-advice")
 
 
-def of_order(book: Book, partner: str, lane: str) -> order.Policy:
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies of one commit: orders that are routed together mostly come from the same partners."""
+
+    book: Book
+    _orders: dict[tuple[str, str], order.Policy] = field(default_factory=dict)
+
+    def of_order(self, partner: str, lane: str) -> order.Policy:
+        policy = self._orders.get((partner, lane))
+        if policy is None:
+            policy = self._orders[partner, lane] = _of_order(self.book, partner, lane)
+        return policy
+
+    def of_warehouse_order(self, warehouse: str, lane: str) -> warehouse_order.Policy:
+        systems = self.book.destinations(warehouse, "warehouse-shipping-advice", lane)
+        return warehouse_order.Policy(
+            post_to=tuple(s.name for s in systems if Operation.POST_SHIPMENT in s.supports),
+            settle_in=tuple(s.name for s in systems if Operation.SETTLE_SHORTAGE in s.supports),
+        )
+
+
+def _of_order(book: Book, partner: str, lane: str) -> order.Policy:
     systems = [system for kind in ORDERS for system in book.destinations(partner, kind, lane)]
     agreement = book.receiving(partner, "order", lane)
     sites = book.companies[agreement.company].sites if agreement else {}
@@ -22,14 +45,6 @@ def of_order(book: Book, partner: str, lane: str) -> order.Policy:
         site=agreement.ship_from if agreement else None,
         warehouses={name: site.warehouse for name, site in sites.items() if site.warehouse},
         sites=frozenset(sites),
-    )
-
-
-def of_warehouse_order(book: Book, warehouse: str, lane: str) -> warehouse_order.Policy:
-    systems = book.destinations(warehouse, "warehouse-shipping-advice", lane)
-    return warehouse_order.Policy(
-        post_to=tuple(s.name for s in systems if Operation.POST_SHIPMENT in s.supports),
-        settle_in=tuple(s.name for s in systems if Operation.SETTLE_SHORTAGE in s.supports),
     )
 
 

@@ -147,10 +147,12 @@ def _advance(
     rows = {(row.kind, row.key, row.lane): row for row in _flows(tx, touched)}
     created, changed, given = [], [], []
     owing: list[deadlines.Owing] = []
+    wants = policies.Policies(book)
     for key, facts in touched.items():
         row = rows.get(key)
         partner = key[1].partition("/")[0]
-        was, state, commands = _decide(book, key, row.state if row else None, [fact for _, fact in facts], owing)
+        before = row.state if row else None
+        was, state, commands = _decide(wants, key, before, [fact for _, fact in facts], owing)
         given.append(Given(key, partner, state, commands, *facts[-1]))
         values = {"partner": partner, "state": state.model_dump_json(exclude_defaults=True), "updated_at": tx.now}
         if row is None:
@@ -194,7 +196,7 @@ State = order.OrderState | warehouse_order.WarehouseOrderState
 
 
 def _decide(
-    book: Book,
+    wants: policies.Policies,
     key: tuple[str, str, str],
     stored: str | None,
     facts: Sequence[Fact],
@@ -208,13 +210,13 @@ def _decide(
         now = was
         for fact in facts:
             now = warehouse_order.evolve(now, fact.type, fact.data)
-        commands = decide(now, warehouse_order.allowed(now, policies.of_warehouse_order(book, partner, lane)))
+        commands = decide(now, warehouse_order.allowed(now, wants.of_warehouse_order(partner, lane)))
         return was, given(now, commands), commands
     before = order.OrderState.model_validate_json(stored or "{}")
     after = before
     for fact in facts:
         after = order.evolve(after, fact.type, fact.data)
-    policy = policies.of_order(book, partner, lane)
+    policy = wants.of_order(partner, lane)
     commands = decide(after, order.allowed(after, policy))
     after = given(after, commands)
     waited, waits = order.awaited(before, policy.answers), order.awaited(after, policy.answers)

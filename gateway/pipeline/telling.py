@@ -51,6 +51,7 @@ OPERATIONS = {
     "cancel_order": "the cancellation of the order",
     "update_order": "news of the order",
     "post_shipment": "the shipment",
+    "settle_shortage": "what becomes of missing pieces",
     "post_invoice": "the invoice",
     "adjust_inventory": "a stock adjustment",
     "open_return": "a return",
@@ -107,10 +108,25 @@ def event_words(kind: str, data: Mapping[str, Any], ids: Mapping[str, str]) -> s
             reason = f": {known['reason']}" if data.get("reason") else ""
             return f"The order was rejected{_by(data)}{reason}."
         case "order.released":
-            return f"The order was released for picking{_by(data)}."
+            to = f" to {known['site']}" if data.get("site") else " for picking"
+            return f"The order was released{to}{_by(data)}."
+        case "order.cancelled":
+            reason = f": {known['reason']}" if data.get("reason") else ""
+            return f"The order was cancelled{_by(data)}{reason}."
+        case "warehouse-order.received":
+            lines = len(data.get("lines") or {})
+            return f"Warehouse order {known['order_number']} was understood: {lines} line{'' if lines == 1 else 's'}."
+        case "warehouse-order.released":
+            return f"{known['warehouse']} is asked to ship warehouse order {known['number']}{_quantities(data)}."
+        case "warehouse-order.cancelled":
+            return f"Warehouse order {known['number']} is taken back from {known['warehouse']}."
+        case "shortage.decided":
+            word = {"backorder": "backordered", "cancel": "cancelled"}.get(str(data.get("decision")), "settled")
+            return f"{known['quantity']} of line {known['line']} are {word}, says {known['by']}."
         case "shipment.confirmed":
             track = f", tracking {known['tracking_number']}" if data.get("tracking_number") else ""
-            return f"Shipment {known['number']} left{_quantities(data)}{track}."
+            place = f" {known['warehouse']}" if data.get("warehouse") else ""
+            return f"Shipment {known['number']} left{place}{_quantities(data)}{track}."
         case "invoice.issued":
             total = f", {known['total']} in all" if data.get("total") else ""
             return f"Invoice {known['number']} was issued{total}."
