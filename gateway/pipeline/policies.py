@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.flows import order, warehouse_order
+from gateway.flows import order, stock, warehouse_order
 from gateway.partners.book import Book
 from gateway.systems.connector import Operation
 
@@ -30,6 +30,14 @@ class Policies:
         return warehouse_order.Policy(
             post_to=tuple(s.name for s in systems if Operation.POST_SHIPMENT in s.supports),
             settle_in=tuple(s.name for s in systems if Operation.SETTLE_SHORTAGE in s.supports),
+        )
+
+    def of_stock(self, warehouse: str, lane: str) -> stock.Policy:
+        systems = self.book.destinations(warehouse, stock.KIND, lane)
+        sites = (item for company in self.book.companies.values() for item in company.sites.items())
+        return stock.Policy(
+            book_in=tuple(s.name for s in systems if Operation.ADJUST_INVENTORY in s.supports),
+            site=next((name for name, site in sites if site.warehouse == warehouse), None),
         )
 
 

@@ -318,6 +318,13 @@ SITUATIONS: dict[str, Situation] = {
         "Your warehouse desk",
         "Stop the truck, or agree with the customer that they take the goods.",
     ),
+    "stock-site-unknown": Situation(
+        "orchestration",
+        "{partner} reports stock adjustment {number}, and no site of ours is run by them.",
+        "Nothing was booked.",
+        "Our engineer",
+        "Name their site in the company's profile (`sites: {{NAME: {{warehouse: {partner}}}}}`), then run it again.",
+    ),
     "advice-unmatched": Situation(
         "source data",
         "{partner} confirmed shipment {number} for an order we never sent: {release}.",

@@ -120,6 +120,10 @@ def event_words(kind: str, data: Mapping[str, Any], ids: Mapping[str, str]) -> s
             return f"{known['warehouse']} is asked to ship warehouse order {known['number']}{_quantities(data)}."
         case "warehouse-order.cancelled":
             return f"Warehouse order {known['number']} is taken back from {known['warehouse']}."
+        case "inventory.adjusted":
+            moves = ((m["difference"], next(iter(m["identifiers"].values()), "?")) for m in data.get("movements", ()))
+            said = ", ".join(f"{spoken(difference)} of {spoken(article)}" for difference, article in moves)
+            return f"Stock adjustment {known['number']}: {said}."
         case "shortage.decided":
             word = {"backorder": "backordered", "cancel": "cancelled"}.get(str(data.get("decision")), "settled")
             return f"{known['quantity']} of line {known['line']} are {word}, says {known['by']}."

@@ -23,8 +23,16 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, select
 
 from gateway import __version__
-from gateway.canonical import Document, Invoice, Order, Shipment, WarehouseOrder, WarehouseShippingAdvice
-from gateway.flows import advice
+from gateway.canonical import (
+    Document,
+    InventoryAdjustment,
+    Invoice,
+    Order,
+    Shipment,
+    WarehouseOrder,
+    WarehouseShippingAdvice,
+)
+from gateway.flows import advice, stock
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
@@ -407,4 +415,6 @@ def _facts_of(made: Document) -> dict[str, Any]:
             return {"order_number": made.depositor_order_number, "lines": ordered, "purpose": made.purpose}
         case WarehouseShippingAdvice():
             return advice.said(made)
+        case InventoryAdjustment():
+            return stock.said(made)
     return {"number": made.key()}

@@ -235,3 +235,24 @@ def test_no_sscc_is_given_out_twice(road: Road) -> None:
         from_blue_ridge(road, advice(f"8812{n}", [shipped(1, "BP", 24, 2), shipped(2, "BP", 24, 2)]), number=n + 1)
     numbers = [package.sscc for notice in made(road, "shipment") for package in notice.orders[0].packages]
     assert len(numbers) == len(set(numbers)) == 6
+
+
+def test_a_stock_adjustment_is_booked_once_movement_by_movement(road: Road) -> None:
+    body = [
+        "W15*20261120*ADJ-17*DEP-6",
+        "N1*WH*Blue Ridge Logistics",
+        "W19*AU*-2*EA**VN*THROW-1",
+        "W19*AA*5*EA**VN*THROW-2",
+    ]
+    told = interchange(
+        [["ST*947*0001", *body, f"SE*{len(body) + 2}*0001"]], sender="BLUERIDGE", functional_id="AW", number=7, group=7
+    )
+    for name in ("once", "twice"):
+        road.receive(told, connection="blue-ridge", name=name)
+        road.work()
+    booked = [body["data"] for body in calls(road, "adjust_inventory")]
+    assert [(one["site"], one["sku"], one["difference"]) for one in booked] == [
+        ("roanoke", "THROW-1", "-2"),
+        ("roanoke", "THROW-2", "5"),
+    ]
+    assert codes(road) == []
