@@ -12,6 +12,7 @@ import quopri
 import re
 from collections.abc import Iterable, Iterator
 from email.header import decode_header
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -28,19 +29,32 @@ _ESCAPED = re.compile(r"\\(.)", re.S)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+def _lower(name: str) -> str:
+    """The name in small letters; nothing if it is none."""
+    return _usual(name) if len(name) <= 40 else name.lower() if _NAME.match(name) else ""
+
+
+@lru_cache(maxsize=1024)
+def _usual(name: str) -> str:
+    """A few dozen names are in use; longer ones, which only a vandal sends, are not kept."""
+    return name.lower() if _NAME.match(name) else ""
+
+
 class Headers:
     """An ordered list of names and unfolded values. A control character in a value is a fault, both ways."""
 
-    __slots__ = ("_first", "items")
+    __slots__ = ("_differ", "_first", "items")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self.items: list[tuple[str, str]] = []
+        self.items = list(items)
         self._first: dict[str, str] = {}
-        for name, value in items:
-            if _NAME.match(name) is None or (not value.isprintable() and _CONTROL.search(value)):
+        self._differ: set[str] = set()
+        for name, value in self.items:
+            lower = _lower(name)
+            if not lower or (not value.isprintable() and _CONTROL.search(value)):
                 raise Malformed(f"a header that is none: {printable(name)}: {printable(value)}")
-            self.items.append((name, value))
-            self._first.setdefault(name.lower(), value)
+            if self._first.setdefault(lower, value) != value:
+                self._differ.add(lower)
         if len(self.items) > HEADERS_COUNT:
             raise TooLarge(f"more than {HEADERS_COUNT} headers")
 
@@ -49,7 +63,7 @@ class Headers:
 
     def only(self, name: str, default: str = "") -> str:
         """The value of a header that two readers must not read differently: another one beside it is a fault."""
-        if len({value for key, value in self.items if key.lower() == name.lower()}) > 1:
+        if name.lower() in self._differ:
             raise Malformed(f"{name} stands twice, with different values")
         return self.get(name, default)
 
@@ -212,6 +226,7 @@ class Multipart:
             raise Malformed("a multipart without a usable boundary")
         self._stream = stream
         self._delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
+        self._line = re.compile(b"\n" + re.escape(self._delimiter) + _LINE_BEHIND)
         self._crlf = True
         self._started = self.closed = False
 
@@ -252,9 +267,8 @@ class Multipart:
             if not piece:
                 raise Malformed("a multipart ends without its closing boundary")
             data = held + piece if held else piece
-            at = data.find(mark)
-            while at >= 0 and len(data) - at - keep >= _LINE and _line(data[at + keep : at + keep + _LINE]) is None:
-                at = data.find(mark, at + 1)  # a longer boundary of a multipart inside: contents like any other
+            found = self._line.search(data)  # never a longer boundary of a multipart inside: contents like any other
+            at = found.start() if found else data.find(mark, max(0, len(data) - keep - _LINE + 1))
             if at < 0:
                 cut = max(0, len(data) - keep)
                 if cut:
@@ -282,6 +296,7 @@ class Multipart:
 
 
 _LINE = 64  # blanks behind a boundary are allowed as padding, but not without end
+_LINE_BEHIND = rb"(?:--|[ \t]{0,62}\r\n|[ \t]{0,63}\n)"  # what `_line` finds in so many bytes
 
 
 def _line(ahead: bytes) -> tuple[int, bool, bool] | None:
