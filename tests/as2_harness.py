@@ -13,10 +13,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-import uvicorn
 from sqlalchemy import func, or_, select
 
-from gateway.api.serving import application
 from gateway.channels import table
 from gateway.channels.channel import Sends
 from gateway.partners import secrets
@@ -71,7 +69,11 @@ def owed(store: Store) -> int:
 
 
 def serve(store: Store, house: House, folder: Path, port: int, reached: Reached) -> None:
+    from gateway.api.serving import application  # a worker does not need it, and it takes half a second
+
     app = application(store, house, Settings(home=folder), reached)
+    import uvicorn
+
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
 

@@ -104,6 +104,32 @@ REMOVED = [
 ]
 
 
+# the same for the road behind the core: rule, file, what stands there, what stands there without it, the test
+REMOVED_ON_THE_ROAD = [
+    (
+        4,
+        "pipeline/as2_send.py",
+        "    if verdict.acknowledged:\n        return Arrived(words(verdict), receipt=receipt)",
+        "    if True:\n        return Arrived(words(verdict), receipt=receipt)",
+        "pipeline/test_as2_road.py::test_a_receipt_by_nobody_we_know_is_no_receipt",
+    ),
+    (
+        9,
+        "channels/as2.py",
+        "        if not partnership.may_post_to(url):",
+        "        if False:",
+        "api/test_as2_endpoint.py::test_a_receipt_goes_to_no_other_address",
+    ),
+    (
+        10,
+        "store/as2_messages.py",
+        "_t.c.connection == connection, _t.c.message_id",
+        "_t.c.message_id",
+        "pipeline/test_as2_road.py::test_rule_10_another_partner_cannot_speak_for_this_one",
+    ),
+]
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house of its own: the package and the tests of this rule."""
@@ -141,3 +167,30 @@ def test_without_it_a_test_is_red(copy: Path, rule: int, file: str, line: str, w
         assert red(copy, rule)
     finally:
         path.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole house with its tests and examples, without the guides' samples."""
+    made, root = tmp_path_factory.mktemp("road"), HERE.parents[1]
+    for name in ("gateway", "tests", "partners", "maps"):
+        shutil.copytree(root / name, made / name, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
+    shutil.copy(root / "pyproject.toml", made)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rule", "file", "line", "without", "test"), REMOVED_ON_THE_ROAD)
+def test_without_it_the_road_is_red(road: Path, rule: int, file: str, line: str, without: str, test: str) -> None:
+    path = road / "gateway" / file
+    text = path.read_text()
+    assert text.count(line) == 1, "the rule stands somewhere else now: write here where"
+    path.write_text(text.replace(line, without))
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
+    command += ["-k", "sqlite", f"--basetemp={road / 'bt'}", f"tests/{test}"]
+    environment = {**os.environ, "PYTHONPATH": str(road)}
+    try:
+        done = subprocess.run(command, cwd=road, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        path.write_text(text)
+    assert (done.returncode, "FAILED tests/" in done.stdout) == (1, True), done.stdout[-2000:]

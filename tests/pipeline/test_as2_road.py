@@ -30,6 +30,11 @@ from gateway.worker.road import deliveries
 Pair = tuple[OwnCertificate, OwnCertificate]
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     return certificates()
