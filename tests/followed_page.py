@@ -31,7 +31,7 @@ def follow(page: str, folder: Path, replaced: Mapping[str, str] | None = None, *
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         own = f"127.0.0.1:{free.getsockname()[1]}"
-    script = ["set -e", "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT"]
+    script = ["set -e", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for language, file, text in blocks(page):
         if file:
             script.append(f"cat > {file} <<'END_OF_FILE'\n{text}END_OF_FILE")
