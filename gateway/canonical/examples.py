@@ -169,7 +169,7 @@ def advise(said: WarehouseOrder, number: str, now: dt.datetime) -> WarehouseShip
         for line in said.lines
     ]
     return WarehouseShippingAdvice(
-        purpose="original",
+        purpose="full-detail",
         depositor_order_number=said.depositor_order_number,
         order_number=said.order_number,
         shipped_on=now.date(),

@@ -24,7 +24,7 @@ VERBS: dict[str, str] = {
     "partner": "Begin with a new partner; see what holds for one and who said so",
     "certificate": "The certificates of AS2 connections: show, make, import, export",
     "check": "Every fault in profiles, maps and guides, with its line and remedy",
-    "test": "Do our maps mean what we think? Round trips, approved cases, score",
+    "test": "Do our maps mean what we think? A rehearsal with a partner, and what is missing",
     "apply": "Publish profiles and maps as a new revision, after showing what changes",
     "key": "API keys: make, list, revoke",
     "inspect": "What is this file? Verdict and findings in plain words",

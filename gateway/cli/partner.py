@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
@@ -131,6 +134,47 @@ def _over_as2(
     else:
         print(f"Compare by telephone: their certificate is {theirs.certificate.fingerprint}")
     return wires
+
+
+@app.command()
+def simulate(
+    name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's folder.")],
+    stop: Annotated[bool, typer.Option("--exit", help="End when it is played; exit code 1 if a step failed.")] = False,
+) -> None:
+    """Run a simulated partner, made from its profile, against a gateway of its own on loopback.
+
+    Order to cash is played once, in the partner's test lane; then both stay up, to be sent documents by hand. Nothing
+    of your own gateway is touched.
+    """
+    from gateway.cli.story.parties import StoryFailed
+    from gateway.cli.story.rehearsal import play, staged
+
+    try:
+        book = proofread(written())
+    except ProfileFaults as faults:
+        raise Stop(f"the profiles have faults:\n{faults}") from None
+    if name not in book.partners:
+        raise Stop(f"there is no partner {name!r}: {nearest(name, book.partners)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no process stays behind
+    with tempfile.TemporaryDirectory(prefix="gateway-simulate-") as folder:
+        try:
+            with staged(book.files, name, Path(folder)) as stage:
+                play(stage)
+                for step in stage.found.steps:
+                    print(f"  {'ok ' if step.held else 'NOT'}  {step.what}" + (f": {step.why}" if step.why else ""))
+                for note in stage.found.notes:
+                    print(f"       {note}")
+                if not stop:
+                    print(f"The gateway answers on {stage.gateway.url}/docs with the key {stage.key}")
+                    print(f"The partner: curl {stage.simulator.url}/control   shows what reached it")
+                    print(f'  curl -d \'{{"send": "KIND"}}\' {stage.simulator.url}/control   makes it send')
+                    print("Both stay up until Ctrl-C.")
+                    with contextlib.suppress(KeyboardInterrupt):
+                        signal.pause()
+        except StoryFailed as failed:
+            raise Stop(str(failed)) from None
+    if not stage.found.held:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,8 +1,13 @@
-"""`gateway test`: do our maps mean what we think? Load checks, lint, round trips, approved cases."""
+"""`gateway test`: do our maps mean what we think, does a partner's profile carry an order to cash, what is missing?
+
+Maps: load checks, lint, round trips, approved cases. Partners: their maps, a rehearsal with a simulated partner made
+from the profile (story/rehearsal.py), and the checklist of what must be there before production (readiness.py).
+"""
 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +16,15 @@ from typing import Annotated
 import typer
 
 from gateway.cli.profiles import folders, written
+from gateway.cli.readiness import checklist
 from gateway.cli.stop import Stop
+from gateway.cli.story.parties import StoryFailed
+from gateway.cli.story.rehearsal import Rehearsal, Step, rehearse
 from gateway.mapping import Library, MapFaults
 from gateway.mapping.judge import Case, Verdict, judge, read_usual
 from gateway.partners.book import examine
-from gateway.partners.faults import nearest
+from gateway.partners.faults import ProfileFaults, nearest
+from gateway.pipeline.proofreading import proofread
 
 app = typer.Typer(add_completion=False)
 
@@ -39,12 +48,18 @@ def judge_maps(
         list[str] | None, typer.Argument(metavar="[PARTNER|MAP]...", help="Partners or maps; every map by default.")
     ] = None,
     documents: Annotated[int, typer.Option(min=1, help="How many generated documents go round each map.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a map.")] = False,
+    maps_only: Annotated[bool, typer.Option("--maps-only", help="Of a partner only the maps; no rehearsal.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also fail while a point of the go-live checklist is not met.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a map and a partner.")] = False,
 ) -> None:
-    """Judge maps: by themselves, by generated documents, and by cases a person approved.
+    """Judge maps and rehearse with partners.
 
-    Cases stand in sample_docs/maps/MAP/CASE/ beside the folder of maps: document.* and canonical.json.
-    Exit code 0: every map holds and has an approved case. 1: not so.
+    A map is judged by itself, by generated documents, and by cases a person approved: sample_docs/maps/MAP/CASE/ beside
+    the folder of maps holds document.* and canonical.json. With a partner, order to cash is played on loopback over the
+    wires of its profile, by the gateway and a simulated partner; then comes what is missing before production.
+    Exit code 0: every map holds and has an approved case, and every step was played. 1: not so.
     """
     said, library, _ = examine(written())
     wanted = _maps(
@@ -58,8 +73,46 @@ def judge_maps(
     good = sum(one.good for one in judged)
     if not as_json:
         print(f"{good} of {len(judged)} maps hold.")
-    if good < len(judged):
+    partners = [] if maps_only else [name for name in names or [] if name in said.partners]
+    ready = [_partner(name, judged, as_json=as_json, live=live) for name in partners]
+    if good < len(judged) or not all(ready):
         raise typer.Exit(1)
+
+
+def _partner(name: str, judged: list[Judged], *, as_json: bool, live: bool) -> bool:
+    """Rehearse with a partner, print what came of it and what is missing; whether it held."""
+    try:
+        book = proofread(written())
+    except ProfileFaults as faults:
+        raise Stop(f"the profiles have faults:\n{faults}") from None
+    with tempfile.TemporaryDirectory(prefix="gateway-test-") as folder:
+        try:
+            played = rehearse(book.files, name, Path(folder))
+        except StoryFailed as failed:
+            played = Rehearsal(name, "test", [Step("The gateway and the partner start", False, str(failed))])
+    points = checklist(book, name)
+    steps, unmet = played.steps, [point for point in points if point.state != "met"]
+    good = sum(step.held for step in steps) + sum(one.good for one in judged) + len(points) - len(unmet)
+    score = 100 * good // max(1, len(steps) + len(judged) + len(points))
+    held = played.held and not (live and unmet)
+    if as_json:
+        plain: dict[str, object] = {"partner": name, "good": held, "score": score, "lane": played.lane}
+        plain |= {"steps": [asdict(step) for step in steps], "notes": played.notes}
+        print(json.dumps({**plain, "checklist": [asdict(point) for point in points]}))
+        return held
+    print(f"\n{name}, order to cash in the {played.lane} lane:")
+    for step in steps:
+        print(f"  {'ok ' if step.held else 'NOT'}  {step.what}" + (f": {step.why}" if step.why else ""))
+    for note in played.notes:
+        print(f"       {note}")
+    print(f"\n{name}, before production:")
+    for point in points:
+        print(f"  {MARKS[point.state]}  {point.what}" + (f": {point.todo}" if point.todo else ""))
+    print(f"\n{name}: {score} of 100; {len(points) - len(unmet)} of {len(points)} points of the checklist are met.")
+    return held
+
+
+MARKS = {"met": "[x]", "missing": "[ ]", "open": "[?]"}
 
 
 def _maps(names: list[str], library: Library, partners: dict[str, list[str | None]]) -> list[str]:

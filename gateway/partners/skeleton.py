@@ -9,9 +9,9 @@ WORDS = {
     "retailer": "sends orders (850), wants answer, ship notice and invoice (855, 856, 810)",
     "3pl-x12": "a warehouse: takes 940, sends 945",
     "3pl-json": "a warehouse with a REST interface in our own JSON",
-    "csv-warehouse": "a warehouse that puts CSV files into a folder",
-    "carrier": "answers tenders (990), reports (214), bills freight (210)",
-    "xml-supplier": "takes our orders as UBL",
+    "csv-warehouse": "a warehouse that takes and puts CSV files in a folder",
+    "carrier": "takes load tenders (204), answers (990), reports (214), bills freight (210)",
+    "xml-supplier": "takes our orders as UBL, sends despatch advices and invoices as XML",
 }
 
 

@@ -152,8 +152,10 @@ class Partner(Counterparty):
         if made is not None and self.answering and not wrong:
             for answer_kind, make in ANSWERS.get(made.kind, {}).items():
                 if any(self.book.kind(a) == answer_kind for a in self.sends):
-                    answer = make(made, f"{self._number('answer'):06d}", dt.datetime.now(dt.UTC))
-                    self._owe_document(answer)
+                    try:
+                        self._owe_document(make(made, f"{self._number('answer'):06d}", dt.datetime.now(dt.UTC)))
+                    except ValueError as error:
+                        self._keep(None, None, str(error))
 
     def _acknowledge(self, connection: str, group: Group) -> None:
         number = self._number("interchange")
