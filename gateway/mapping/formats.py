@@ -46,6 +46,10 @@ def _read_comma(text: str) -> Decimal:
     return read_decimal(text.replace(".", "").replace(",", "."))
 
 
+def _read_thousands(text: str) -> Decimal:
+    return read_decimal(text.replace(",", ""))
+
+
 def _write_comma(number: Decimal) -> str:
     return format(number, "f").replace(".", ",")
 
@@ -139,6 +143,7 @@ NAMED: dict[str, Format] = {
     "date8": DATE8,
     "iso": ISO_DATE,
     "isotime": ISO_TIME,
+    "thousands": Format("thousands", _read_thousands, lambda number: format(number, "f"), Decimal, "decimal"),
     "sscc": Format("sscc", read_sscc, lambda digits: "00" + read_sscc(digits), str, "sscc"),
     "time": TIME,
     **{f"N{places}": pair for places, pair in IMPLIED.items()},
