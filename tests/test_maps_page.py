@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from followed_page import DOCS, follow
 
 from gateway.mapping.formats import MADE, NAMED
@@ -13,6 +14,7 @@ from gateway.mapping.sheet import FIXED
 from gateway.mapping.sheet import OPTIONS as CSV
 
 
+@pytest.mark.slow
 def test_the_page_works_as_it_is_written(tmp_path: Path) -> None:
     said = follow("maps.md", tmp_path)
     assert said.count("no faults.") == 2
