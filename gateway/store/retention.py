@@ -80,12 +80,15 @@ def _over(owner: str, before: int, lane: str | None) -> list[ColumnElement[bool]
     conditions = [_p.c.owner == owner, _p.c.created_at < before, _p.c.purged_at.is_(None)]
     if lane is not None:
         conditions.append(_p.c.lane == lane)
-    item = schema.work_item
+    item, message = schema.work_item, schema.as2_message
     for name in ("transmission", "document", "delivery"):
         table = schema.LEASED[name]
         open_item = exists().where(item.c.subject == name, item.c.subject_id == table.c.id, item.c.settled_at.is_(None))
-        needed = exists().where(table.c.payload_id == _p.c.id, table.c.stage.is_not(None) | open_item)
-        conditions.append(~needed)
+        unfinished = table.c.stage.is_not(None) | open_item
+        conditions.append(~exists().where(table.c.payload_id == _p.c.id, unfinished))
+        if name == "delivery":  # the AS2 message around it, which every try sends
+            carried = (message.c.payload_id == _p.c.id, message.c.delivery_id == table.c.id)
+            conditions.append(~exists().where(*carried, unfinished))
     return conditions
 
 

@@ -23,7 +23,7 @@ from gateway.as2.message import Mic
 from gateway.as2.partnership import Partnership
 from gateway.pipeline import again, preview
 from gateway.pipeline.trace import trace
-from gateway.store import payloads, schema
+from gateway.store import payloads, retention, schema
 from gateway.store.engine import Record, Store
 from gateway.worker.road import deliveries
 
@@ -140,6 +140,19 @@ def test_the_message_is_stored_before_the_first_try_and_every_try_is_the_same(
     assert set(partner.message_ids) == {message(site).message_id}
     assert stored.endswith(b"\r\n\r\n" + partner.came[0][1])
     assert standing(site) == ("delivered", "acknowledged", "sent")
+
+
+def test_what_is_not_ended_yet_outlives_its_retention(later: As2Site, partner: As2Partner) -> None:
+    owe_an_answer(later)
+    later.road.deliver()
+    retention.purge(later.road.store, "harbor-pine", 2**60)
+    time_passes(later)
+    later.road.deliver()
+    assert partner.came[1] == partner.came[0]
+    post(later, partner, partner.owed())
+    retention.purge(later.road.store, "harbor-pine", 2**60)
+    with pytest.raises(payloads.PayloadPurged):
+        payloads.read_all(later.road.store, message(later).payload_id)
 
 
 def test_mics_are_kept_in_every_digest_a_receipt_may_name(site: As2Site) -> None:
