@@ -12,7 +12,16 @@ from gateway.api.door import Door, IdempotencyKey, Reader, Used, Writer, once
 from gateway.api.names import instant, name_of, number_of
 from gateway.api.pages import After, Limit, Page
 from gateway.api.problems import RESPONSES, Problem, not_found
-from gateway.api.shapes import AcceptOrder, BillOrder, OrderShape, RejectOrder, ShipOrder, Told
+from gateway.api.shapes import (
+    AcceptOrder,
+    BillOrder,
+    CancelOrder,
+    OrderShape,
+    RejectOrder,
+    ReleaseOrder,
+    ShipOrder,
+    Told,
+)
 from gateway.flows import order as order_flow
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import canonical_documents
@@ -71,6 +80,18 @@ def accept(order_id: str, body: AcceptOrder, use: Used, who: Writer, key: Idempo
 @router.post("/orders/{order_id}/reject", status_code=202, summary="Refuse an order; the partner gets its answer")
 def reject(order_id: str, body: RejectOrder, use: Used, who: Writer, key: IdempotencyKey = None) -> Told:
     return _tell(use, who, order_id, "order.rejected", {"system": who.name, "reason": body.reason}, {}, key)
+
+
+@router.post("/orders/{order_id}/release", status_code=202, summary="Release an order to the site that ships it")
+def release(order_id: str, body: ReleaseOrder, use: Used, who: Writer, key: IdempotencyKey = None) -> Told:
+    """Where a 3PL runs the site, it gets a warehouse order; at a site of ours, our own systems ship."""
+    data = {"system": who.name, **body.model_dump(exclude_none=True)}
+    return _tell(use, who, order_id, "order.released", data, {}, key)
+
+
+@router.post("/orders/{order_id}/cancel", status_code=202, summary="Take an order back, from its warehouse too")
+def cancel(order_id: str, body: CancelOrder, use: Used, who: Writer, key: IdempotencyKey = None) -> Told:
+    return _tell(use, who, order_id, "order.cancelled", {"system": who.name, "reason": body.reason}, {}, key)
 
 
 @router.post("/shipments", status_code=202, summary="Tell a shipment; the partner gets its ship notice")

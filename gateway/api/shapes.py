@@ -185,6 +185,26 @@ class RejectOrder(BaseModel):
     reason: str = Field(min_length=1, max_length=500, examples=["discontinued"])
 
 
+class ReleaseOrder(BaseModel):
+    """An internal system releases an order, or some of it, to one of our sites."""
+
+    number: str = Field(
+        min_length=1, max_length=22, examples=["WO-30001"], description="The release's own number; told once."
+    )
+    site: str | None = Field(
+        None, examples=["roanoke"], description="A site of the company's profile. Absent: the agreement's `ship_from`."
+    )
+    lines: dict[str, str] | None = Field(
+        None, description="Line number -> quantity. Absent: all of it.", examples=[{"1": "24", "2": "18"}]
+    )
+
+
+class CancelOrder(BaseModel):
+    """An accepted order is not wanted any more."""
+
+    reason: str = Field(min_length=1, max_length=500, examples=["the customer does not want it any more"])
+
+
 class ShipOrder(BaseModel):
     """What left the dock for one order."""
 

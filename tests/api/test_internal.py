@@ -41,6 +41,22 @@ def test_the_same_idempotency_key_for_another_write_is_a_conflict(site: Site) ->
         assert site.internal.post("/v1/shipments", json=body, headers={"Idempotency-Key": "k"}).status_code == status
 
 
+def test_an_order_is_released_to_a_3pl_and_taken_back(site: Site) -> None:
+    name = site.order()
+    assert site.internal.post(f"/v1/orders/{name}/accept", json={}).status_code == 202
+    release = {"number": "WO-1", "site": "roanoke", "lines": {"1": "12"}}
+    assert site.internal.post(f"/v1/orders/{name}/release", json=release).status_code == 202
+    assert site.internal.post(f"/v1/orders/{name}/cancel", json={"reason": "customer"}).status_code == 202
+    sent = site.internal.get("/v1/documents", params={"kind": "warehouse-order"}).json()["items"]
+    made = [site.internal.get(f"/v1/documents/{one['id']}/canonical").json() for one in reversed(sent)]
+    assert [(one["purpose"], one["depositor_order_number"]) for one in made] == [
+        ("original", "WO-1"),
+        ("cancellation", "WO-1"),
+    ]
+    assert [line["ordered"]["value"] for line in made[0]["lines"]] == ["12"]
+    assert site.internal.get(f"/v1/orders/{name}").json()["status"] == "cancelled"
+
+
 def test_a_rejected_order_cannot_be_accepted(site: Site) -> None:
     name = site.order()
     assert site.internal.post(f"/v1/orders/{name}/reject", json={"reason": "discontinued"}).status_code == 202

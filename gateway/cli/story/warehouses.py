@@ -115,6 +115,10 @@ def play(cast: Cast, tell: Tell, deadline: float) -> None:
         order = papers.PurchaseOrder(one.order(how), ((papers.MUG, MUGS, "12.5"), (papers.TRAY, TRAYS, "7.25")))
         text = papers.interchange(700_000_000 + number, [order], now=dt.datetime.now(dt.UTC))
         cast.retailer.tell(send=text, name=f"{order.number}.edi")
+    wait_until(lambda: bool(_shortages(cast)), deadline, "the first order is short")
+    killed = cast.gateway.kill_worker()
+    tell("The worker is killed with SIGKILL while orders and advices are under way, and started again.")
+    wait_until(lambda: cast.gateway.worker_pids()[-1] != killed, deadline, "the worker is started again")
     wait_until(lambda: len(_shortages(cast)) == len(THIRD_PARTIES), deadline, "three orders are short")
     tell("Each 3PL shipped one order in full, one in two parts, and one short: six mugs are asked about, three times.")
     for item in _shortages(cast):
