@@ -1,4 +1,4 @@
-"""The endpoint in a process of its own, as it is in service: four messages of 50 MB at once, and what memory they take."""
+"""The endpoint in a process of its own, as in service: four messages of 50 MB at once, and what memory they take."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ ONE, FOUR = 64, 96  # MB
 def test_50_mb_one_and_four_at_once() -> None:
     """Red when a layer between the socket and the database gathers a message: 50 MB each would be seen at once."""
     now, year = datetime.now(UTC), timedelta(days=365)
-    us, peer = (
-        new_certificate(name, serial=n, start=now - year, end=now + year) for n, name in ((1, "us"), (2, "peer"))
-    )
+    us = new_certificate("us", serial=1, start=now - year, end=now + year)
+    peer = new_certificate("peer", serial=2, start=now - year, end=now + year)
     with served(us, peer) as server:
         Sender(server, purchase_order(3 << 20)).many(2, 1)
         large = Sender(server, purchase_order(50 << 20))
