@@ -89,7 +89,7 @@ class JsonTree(Pathed):
         number = 0
         try:
             for number, item in enumerate(stream.items(self.path), 1):
-                place = f"{outer}/{item.index}" if self.several else "/"
+                place = f"{outer}/{item.n}" if self.several else "/"
                 yield Part(number, item.offset, item.size, place, item.line, item.data)
         except NotJson as error:
             raise MapError([Problem("the file", error.line, "", None, f"is not JSON: {error}", "")]) from None
