@@ -52,12 +52,13 @@ def takes_password(login: Login | None, password: str) -> bool:
 
 
 class Logins:
-    """The logins of a book. A connection whose secrets are not there has none, and the log says why."""
+    """The logins of a book, with the secrets as they are now. A connection whose secrets are not there has none."""
 
     def __init__(self, book: Book, resolve: Resolve) -> None:
         self.revision = book.revision
         found: dict[str, Login] = {}
         twice: set[str] = set()
+        faults: list[str] = []
         for name, said in book.connections.items():
             if said.kind != KIND:
                 continue
@@ -67,13 +68,13 @@ class Logins:
                 user = resolve(settings.user)
                 hashed = resolve(settings.password_hash).encode() if settings.password_hash else None
             except SecretMissing as error:
-                log.error("nobody can log in as %s: %s", name, error)
+                faults.append(f"nobody can log in as {name}: {error}")
                 continue
             if user in found:
                 twice.add(user)
             found[user] = Login(name, said.lane, user, settings, hashed)
-        for user in twice:
-            log.error("two connections have the SFTP user %s: nobody can log in as it", user)
+        faults += [f"two connections have the SFTP user {user}: nobody can log in as it" for user in sorted(twice)]
+        self.faults = tuple(faults)
         self.by_user: Mapping[str, Login] = {user: one for user, one in found.items() if user not in twice}
 
     def of(self, connection: str) -> Login | None:

@@ -277,7 +277,7 @@ def test_who_guesses_is_not_answered_any_more(site: SftpSite) -> None:
     assert [row.action for row in site.rows(schema.audit)].count("sftp-closed") == 1
 
 
-@pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
+@pytest.mark.parametrize("kind", [pytest.param("rsa", marks=pytest.mark.slow), "ecdsa", "ed25519"])
 def test_keys_that_are_not_theirs_open_nothing(site: SftpSite, tmp_path: Path, kind: str) -> None:
     new_key(tmp_path / "strange", kind)
     reader = {"rsa": paramiko.RSAKey, "ecdsa": paramiko.ECDSAKey, "ed25519": paramiko.Ed25519Key}[kind]

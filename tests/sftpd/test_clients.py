@@ -26,6 +26,11 @@ from gateway.store.engine import Store
 pytestmark = pytest.mark.interop
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 def site(store: Store, tmp_path: Path) -> Iterator[SftpSite]:
     with sftp_site(store, tmp_path) as made:

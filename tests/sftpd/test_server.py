@@ -20,6 +20,11 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 def site(store: Store, tmp_path: Path) -> Iterator[SftpSite]:
     with sftp_site(store, tmp_path) as made:
