@@ -7,8 +7,9 @@ ratio to splitting and validating the same text with its guide. Reading starts f
 top of validating; writing ends with text. The documents are those of benchmarks/gen_x12.py. Peers in the same run:
 json.dumps and model_dump_json of the same model.
 
-Mutation: lines of the X12 maps and of what they share are broken one at a time (another element, qualifier, constant or
-code, two fields exchanged, a line deleted, a format dropped), and each judge of gateway/mapping/judge.py is asked.
+Mutation: lines of every map in maps/ and of what they share are broken one at a time (another element or place,
+qualifier, constant or code, two fields exchanged, a line deleted, a format dropped), and each judge of
+gateway/mapping/judge.py is asked, as `gateway test` asks them.
 """
 
 from __future__ import annotations
@@ -29,20 +30,14 @@ from gateway.formats.x12.guide import packaged
 from gateway.mapping import Library, Map, MapError, MapFaults
 from gateway.mapping.draw import Dice
 from gateway.mapping.generate import document
-from gateway.mapping.judge import Case, approved, lint, read_usual, split, trip
+from gateway.mapping.judge import Case, approved, lint, read_usual, trip
 
 ROOT = Path(__file__).parents[1]
 FILES = {path.name: path.read_text() for path in sorted((ROOT / "maps").glob("*.yaml"))}
-MAPS = [
-    "x12-850-order",
-    "x12-855-order-response",
-    "x12-856-shipment",
-    "x12-810-invoice",
-    "x12-940-warehouse-order",
-    "x12-945-shipping-advice",
-]
+MAPS = Library(FILES).names()
 ROUNDS = 9
-LEAF = re.compile(r"^(\s+)([A-Z][A-Z0-9]{1,2}(?:\[[^\]]*\])?)(\d\d)(\+?\d*: )(.*)$")
+LEAF = re.compile(r"^(\s+)([A-Z][A-Z0-9]{1,2}(?:\[[^\]]*\])?)(\d\d)(\+?\d*: )(.*)$")  # X12
+PLACE = re.compile(r"^(\s+)([^\s#][^#]*?)(: )(?!\{)(.+)$")  # a column, a path of elements
 
 
 # -- speed -------------------------------------------------------------------
@@ -137,15 +132,47 @@ Mutant = tuple[str, dict[int, str | None], str]  # file, line number -> new text
 
 def mutants(name: str, dice: Dice) -> Iterator[Mutant]:
     """Every way we break one map and what it uses."""
-    for file in (f"{name}.yaml", "x12-common.yaml"):
+    x12 = Library(FILES).map(name).format == "x12"
+    shared = [file for file in Library(FILES).map(name).files if file != f"{name}.yaml"]
+    for file in (f"{name}.yaml", *shared):
         text = FILES[file].splitlines()
-        leaves = [n for n, line in enumerate(text) if LEAF.match(line)]
-        section = ""
+        sections = list(_sections(text))
+        form = LEAF if x12 else PLACE
+        leaves = [n for n, line in enumerate(text) if sections[n] in ("lines", "parts") and form.match(line)]
         for n, line in enumerate(text):
-            if line and not line.startswith((" ", "#")):
-                section = line.split(":")[0]
-            if line.startswith(" ") and section in ("lines", "parts", "codes") and not line.strip().startswith("#"):
-                yield from _broken(file, text, n, leaves, section, dice)
+            if line.startswith(" ") and sections[n] in ("lines", "parts", "codes") and not line.strip().startswith("#"):
+                yield from (_broken if x12 else _misplaced)(file, text, n, leaves, sections[n], dice)
+
+
+def _sections(text: Sequence[str]) -> Iterator[str]:
+    section = ""
+    for line in text:
+        if line and not line.startswith((" ", "#")):
+            section = line.split(":")[0]
+        yield section
+
+
+def _misplaced(file: str, text: list[str], n: int, leaves: Sequence[int], section: str, dice: Dice) -> Iterator[Mutant]:
+    """A line of a map of columns or elements."""
+    line = text[n]
+    if section == "codes":
+        yield from _codes(file, line, n, dice)
+    leaf = PLACE.match(line) if section != "codes" else None
+    if leaf is None or leaf[2] in ("use", "->"):
+        return
+    head, key, colon, value = leaf.groups()
+    yield file, {n: None}, "line deleted"
+    yield file, {n: f"{head}{key}X{colon}{value}"}, "other element"
+    other = PLACE.match(text[dice.pick([k for k in leaves if k != n])])
+    assert other is not None
+    where = next(k for k in leaves if text[k] == other[0])
+    if other[4].split(" |")[0] != value.split(" |")[0]:
+        swap = {n: f"{head}{key}{colon}{other[4]}", where: f"{other[1]}{other[2]}{other[3]}{value}"}
+        yield file, swap, "fields exchanged"
+    if " | " in value:
+        yield file, {n: line.split(" | ")[0]}, "format dropped"
+    if value.startswith("= "):
+        yield file, {n: f"{head}{key}{colon}= {dice.pick(['Q9', 'Q8'])}"}, "other constant"
 
 
 def _broken(file: str, text: list[str], n: int, leaves: Sequence[int], section: str, dice: Dice) -> Iterator[Mutant]:
@@ -173,7 +200,13 @@ def _broken(file: str, text: list[str], n: int, leaves: Sequence[int], section: 
             if other_code != qualifier[2]:
                 yield file, {n: line.replace(qualifier[0], f"[{qualifier[1]}={other_code}]")}, "other qualifier"
         yield file, {n: line.replace(qualifier[0], "", 1)}, "qualifier dropped"
-    pairs = re.findall(r"([\w\"/-]+): (\"?\w+\"?)(?=[,} ]|$)", line) if section == "codes" else []
+    if section == "codes":
+        yield from _codes(file, line, n, dice)
+
+
+def _codes(file: str, line: str, n: int, dice: Dice) -> Iterator[Mutant]:
+    """The rows of a code table that stand in a line."""
+    pairs = re.findall(r"([\w\"/-]+): (\"?\w+\"?)(?=[,} ]|$)", line)
     for word, code in pairs[:3]:
         yield file, {n: line.replace(f"{word}: {code}", f"{word}: Q{dice.pick('XYZ')}", 1)}, "other code"
     if len(pairs) > 1:
@@ -210,7 +243,7 @@ def judges(
 
 def cases_of(name: str) -> list[Case]:
     folders = sorted((ROOT / "sample_docs" / "maps" / name).iterdir())
-    return [Case(f.name, (f / "document.edi").read_bytes(), (f / "canonical.json").read_text()) for f in folders]
+    return [Case(f.name, next(f.glob("document.*")).read_bytes(), (f / "canonical.json").read_text()) for f in folders]
 
 
 def mutation(per_map: int) -> tuple[dict[str, float], list[str]]:
@@ -220,7 +253,6 @@ def mutation(per_map: int) -> tuple[dict[str, float], list[str]]:
     unnoticed: list[str] = []
     for name in MAPS:
         base, cases, dice = Library(FILES).map(name), cases_of(name), Dice(7)
-        assert split(cases[0].document)
         every = list(mutants(name, dice))
         while len(every) > per_map:
             every.pop(dice.number(0, len(every) - 1))

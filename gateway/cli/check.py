@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.channels.table import SETTINGS
 from gateway.cli.profiles import chosen_names, shown, written
 from gateway.formats.x12.guide import GuideFault, packaged
 from gateway.partners.faults import Fault
@@ -25,6 +26,7 @@ class File(StrEnum):
     PARTNER = "partner"
     CONNECTIONS = "connections"
     INDUSTRY = "industry"
+    CODES = "codes"
 
 
 @app.command()
@@ -43,7 +45,7 @@ def check(
     Exit code 0: no faults. 1: faults.
     """
     if schema_of is not None:
-        print(json.dumps(schema(schema_of), indent=2))
+        print(json.dumps(schema(schema_of, SETTINGS), indent=2))
         return
     files = written()
     faults = faults_in(files)

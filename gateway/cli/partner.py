@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.opening import opened_store
-from gateway.cli.profiles import folders, shown, written
+from gateway.cli.profiles import folders, shown, write_schemas, written
 from gateway.cli.stop import Stop
 from gateway.mapping import MapFaults
 from gateway.mapping.rows import Rows
@@ -74,6 +74,7 @@ def new(
     except ProfileFaults as faults:
         raise Stop(f"nothing was written, because the result would have faults:\n{faults}") from None
     folder.mkdir(parents=True)
+    write_schemas(folder.parent.parent / "schema")
     for file, text in sorted(files.items()):
         (folder / file.rpartition("/")[2]).write_text(text, encoding="utf-8")
         print(shown(file))

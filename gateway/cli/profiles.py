@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from gateway.channels.table import SETTINGS
 from gateway.cli.opening import settings
 from gateway.cli.stop import Stop
 from gateway.partners.book import texts
+from gateway.partners.reference import FILES, schema
 
 
 def folders() -> dict[str, Path]:
@@ -24,6 +27,14 @@ def written() -> dict[str, str]:
     """The texts of both folders, named as a book names them."""
     found = folders()
     return texts(found["partners"], found["maps"])
+
+
+def write_schemas(folder: Path) -> None:
+    """The JSON Schemas of profiles, for editors: a skeleton's first line says where they are."""
+    folder.mkdir(exist_ok=True)
+    for file in FILES:
+        text = json.dumps(schema(file, SETTINGS), indent=1, sort_keys=True)
+        (folder / f"{file}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def shown(name: str) -> str:

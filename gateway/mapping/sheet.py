@@ -85,10 +85,9 @@ class Columns:
         return n + 1 if n is not None else int(key) if key.isdecimal() else None
 
     def cell(self, cells: Sequence[str], key: str) -> str:
-        """What stands in a column; nothing where the row ends before it."""
-        n = self.at.get(key)
-        n = n if n is not None else int(key) - 1
-        return cells[n].strip() if n < len(cells) else ""
+        """What stands in a column; nothing where the row ends before it, or the file has no such column."""
+        number = self.number(key)
+        return cells[number - 1].strip() if number is not None and number <= len(cells) else ""
 
 
 class Totals:

@@ -26,8 +26,9 @@ HEAD = """\
 # Profiles
 
 Everything about the companies we trade with is written in YAML under `partners/`. This page is made from the models
-that read it (`gateway/partners/`), so it says what `gateway check` says. For your editor, `gateway check --schema
-partner` prints the JSON Schema of `partner.yaml` (also `company`, `connections`, `industry`).
+that read it (`gateway/partners/`), so it says what `gateway check` says. For your editor, `gateway partner new` writes
+the JSON Schemas into `schema/` and names them in the first line of what it makes; they also stand in `docs/schema/`,
+and `gateway check --schema partner` prints one (also `company`, `connections`, `industry`, `codes`).
 
 | file | holds |
 |---|---|
@@ -181,31 +182,52 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def schema(file: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one kind of file."""
-    models: dict[str, type[Written]] = {
-        "company": Company,
-        "partner": Partner,
-        "industry": Industry,
-        "connections": Connection,
-    }
+FILES = ("company", "partner", "connections", "industry", "codes")
+"""The kinds of file that have a schema."""
+
+
+def schema(file: str, wires: Wires) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one kind of file. `wires`: kind of connection -> what it may say."""
+    made = _connections(wires) if file == "connections" else _codes() if file == "codes" else _whole(file)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": file}
+
+
+def _whole(file: str) -> dict[str, Any]:
+    models: dict[str, type[Written]] = {"company": Company, "partner": Partner, "industry": Industry}
     made = models[file].model_json_schema(by_alias=True, mode="validation")
     properties = made["properties"]
-    for hidden in ("id", "owner", "settings"):
-        properties.pop(hidden, None)
+    properties.pop("id", None)
     definitions = made.setdefault("$defs", {})
-    if "terms" in properties:
-        properties["terms"] = _partial(Terms, definitions)
+    properties["terms"] = _partial(Terms, definitions)
     if "agreements" in properties:
         agreement = _partial(Agreement, definitions)
         for hidden in ("name", "partner"):
             agreement["properties"].pop(hidden)
         properties["agreements"] = {"type": "object", "additionalProperties": agreement}
-    if file == "connections":
-        properties.pop("name")
-        made["additionalProperties"] = True  # the settings of its kind
-        made = {"type": "object", "additionalProperties": made, "$defs": made.pop("$defs")}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": file}
+    return made
+
+
+def _connections(wires: Wires) -> dict[str, Any]:
+    """Each connection says what its kind of wire may say, and what every one says."""
+    common = Connection.model_json_schema(by_alias=True, mode="validation")
+    definitions = common.pop("$defs", {})
+    for hidden in ("name", "owner", "settings"):
+        common["properties"].pop(hidden)
+    kinds = []
+    for kind, model in sorted(wires.items()):
+        made = model.model_json_schema(by_alias=True, mode="validation")
+        definitions |= made.pop("$defs", {})
+        made["properties"] = {**common["properties"], **made["properties"], "kind": {"const": kind}}
+        made["required"] = sorted({*common["required"], *made.get("required", ())})
+        kinds.append(made)
+    return {"type": "object", "additionalProperties": {"anyOf": kinds}, "$defs": definitions}
+
+
+def _codes() -> dict[str, Any]:
+    rows = {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}}
+    tables = {"type": "object", "additionalProperties": rows}
+    properties = {"codes": tables, "convert": rows}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _partial(model: type[Written], definitions: dict[str, Any]) -> dict[str, Any]:

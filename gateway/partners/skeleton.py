@@ -31,7 +31,8 @@ def fill(template: str, *, name: str, title: str, our: str) -> dict[str, str]:
         text = file.read_text("utf-8")
         for mark, word in words.items():
             text = text.replace(mark, word)
-        filled[f"partners/{name}/{file.name}"] = text
+        kind = file.name.removesuffix(".yaml")
+        filled[f"partners/{name}/{file.name}"] = f"# yaml-language-server: $schema=../../schema/{kind}.json\n{text}"
     return filled
 
 

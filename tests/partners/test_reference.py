@@ -9,7 +9,7 @@ import pytest
 from profile_texts import ROOT
 
 from gateway.channels.table import SETTINGS
-from gateway.partners.reference import page, schema
+from gateway.partners.reference import FILES, page, schema
 from gateway.partners.terms import Terms
 from gateway.partners.values import Written
 
@@ -36,9 +36,9 @@ def _all(model: type[Written]) -> list[type[Written]]:
     return [found for sub in model.__subclasses__() for found in (sub, *_all(sub))]
 
 
-@pytest.mark.parametrize("file", ["company", "partner", "connections", "industry"])
+@pytest.mark.parametrize("file", FILES)
 def test_a_schema_knows_the_keys_an_editor_offers(file: str) -> None:
-    made = schema(file)
+    made = schema(file, SETTINGS)
     references: list[str] = []
 
     def walk(value: Any) -> None:
@@ -57,7 +57,7 @@ def test_a_schema_knows_the_keys_an_editor_offers(file: str) -> None:
 
 
 def test_an_agreement_may_leave_to_a_layer_what_a_layer_can_say() -> None:
-    agreement = schema("partner")["properties"]["agreements"]["additionalProperties"]
+    agreement = schema("partner", SETTINGS)["properties"]["agreements"]["additionalProperties"]
     assert "required" not in agreement
     assert {"our", "connection", "receive", "send", "map", "acknowledge", "like"} <= set(agreement["properties"])
     assert {"name", "partner"}.isdisjoint(agreement["properties"])
