@@ -27,10 +27,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
+import psycopg
 from sqlalchemy import (
     URL,
     Connection,
     CursorResult,
+    Dialect,
     Engine,
     Executable,
     Row,
@@ -43,6 +45,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from gateway.store import wake
@@ -59,6 +62,9 @@ BUSY_TIMEOUT_S = 60
 
 READERS = 16
 """Connections one process keeps for reading. More would only queue on two cores."""
+
+COPIED = 5
+"""From so many rows on PostgreSQL gets them by COPY; fewer are as cheap by statement."""
 
 IN_LIMIT = 1000
 """Values in one IN (...): far below SQLite's 32,766 and PostgreSQL's 65,535 parameters."""
@@ -122,8 +128,10 @@ class Tx(View):
 
     def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows with one statement. All rows must name the same columns."""
-        if rows:
-            names = tuple(rows[0])
+        names = tuple(rows[0]) if rows else ()
+        if len(rows) >= COPIED and not self.is_sqlite:
+            self._copy(table, names, [_values(row, names) for row in rows])
+        elif rows:
             self._many(_insert_sql(table, names, self._mark), [_values(row, names) for row in rows])
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
@@ -139,6 +147,20 @@ class Tx(View):
     def _many(self, statement: str, parameters: list[tuple[Any, ...]]) -> None:
         """Straight to the driver: building each row's parameters in SQLAlchemy costs more than storing the row."""
         self.connection.exec_driver_sql(statement, parameters)
+
+    def _copy(self, table: Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Many rows into PostgreSQL: COPY costs us a fifth of what a statement a row does."""
+        statement, types = _copy_sql(table, names, self.connection.dialect)
+        cursor = self.connection.connection.cursor()
+        try:
+            with cursor.copy(statement) as copying:
+                copying.set_types(types)
+                for row in rows:
+                    copying.write_row(row)
+        except psycopg.Error as error:
+            raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+        finally:
+            cursor.close()
 
     def wake(self, *stages: str) -> None:
         """Tell whoever waits for work of these stages, once this is committed."""
@@ -173,6 +195,13 @@ def _values(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
 def _insert_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
     columns = ", ".join(f'"{table.c[name].name}"' for name in names)
     return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join([mark] * len(names))})'  # noqa: S608 - our names
+
+
+@cache
+def _copy_sql(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, list[str]]:
+    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
+    types = [str(table.c[name].type.compile(dialect)).lower() for name in names]
+    return f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT BINARY)', types
 
 
 @cache

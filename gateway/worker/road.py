@@ -65,6 +65,7 @@ def stages(house: House) -> list[Stage]:
             partial(translate.recall, house),
             lambda tx, results: translate.record(tx, house, results),
             partial(_give_up, "route"),
+            batch=250,
         ),
         Stage(
             "write",

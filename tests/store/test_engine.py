@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.store import schema
 from gateway.store.engine import Store
@@ -174,3 +174,23 @@ def test_a_retry_obeys_the_other_side_its_attempts_and_its_deadline() -> None:
     assert policy.after_failure(1, 0, 0.0, deadline_at=SECOND // 2) == RetryAt(SECOND // 2)
     assert isinstance(policy.after_failure(1, SECOND, 0.0, deadline_at=SECOND), GiveUp)
     assert isinstance(policy.after_failure(1, 0, 0.0, deadline_at=SECOND, retry_after_us=2 * SECOND), GiveUp)
+
+
+def test_many_rows_are_stored_as_few_are_and_fail_as_few_do(store: Store) -> None:
+    row = {"lane": "test", "kind": "order", "key": 'a\t"b"\\c\nü', "event_id": 2**40}
+    with store.begin() as tx:
+        tx.insert(schema.event_key, [{**row, "event_id": 1}])
+        tx.insert(schema.event_key, [{**row, "event_id": 2**40 + n} for n in range(20)])
+        chunk = {"n": 0, "key_id": "k", "sealed": bytes(range(256))}
+        tx.insert(schema.payload_chunk, [{**chunk, "payload_id": n} for n in range(20)])
+        tx.insert(schema.payload, [{**PAYLOAD, "id": n, "purged_at": None if n % 2 else n} for n in range(20)])
+    with store.read() as view:
+        assert {found.key for found in view.all(select(schema.event_key))} == {row["key"]}
+        assert {found.sealed for found in view.all(select(schema.payload_chunk))} == {bytes(range(256))}
+        kept = {found.id: found.purged_at for found in view.all(select(schema.payload))}
+    assert kept == {n: None if n % 2 else n for n in range(20)}
+    with pytest.raises(IntegrityError), store.begin() as tx:
+        tx.insert(schema.event_key, [{**row, "event_id": 2**40 + n} for n in range(19, 30)])
+
+
+PAYLOAD = {"owner": "o", "lane": "test", "sha256": "", "size": 1, "media_type": None, "created_at": 1}
