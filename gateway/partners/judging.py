@@ -6,7 +6,8 @@ import string
 from collections.abc import Iterator, Mapping
 
 from gateway.canonical import DOCUMENTS
-from gateway.formats.x12.guide import packaged
+from gateway.formats.x12.guide import Guide, GuideFault, packaged
+from gateway.formats.x12.narrowing import narrowed
 from gateway.mapping import Library, MapFaults
 from gateway.mapping.rows import Rows
 from gateway.mapping.source import assemble
@@ -199,6 +200,16 @@ def _own_ids(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]
             yield lines.at(("envelope", key)).fault(f"`{chosen}` is no id of {name}", nearest(str(chosen), known))
 
 
+def _narrowing(agreement: Agreement, guide: Guide, lines: Node) -> Iterator[Fault]:
+    """Rules for a place that the guide of this agreement does not have, or that would widen the standard."""
+    for place, text in agreement.narrow.items():
+        try:
+            narrowed(guide, {place: text})
+        except GuideFault as error:
+            file = f"the guide is gateway/formats/x12/guides/{guide.release}/{guide.set_id}.yaml"
+            yield lines.at(("narrow", place)).fault(str(error), file)
+
+
 def _document(said: Loaded, agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
     name = agreement.document
     place = lines.at(("receive" if agreement.receive else "send",))
@@ -209,6 +220,8 @@ def _document(said: Loaded, agreement: Agreement, lines: Node, library: Library)
         elif name.set_id not in guides.sets(name.release):
             sets = guides.sets(name.release)
             yield place.fault(f"there is no guide for {name}", f"release {name.release} has {', '.join(sets)}")
+        else:
+            yield from _narrowing(agreement, guides.load(name.release, name.set_id), lines)
     elif agreement.direction == "in" and not agreement.files:
         yield place.fault(
             f"a {name.standard} document has no envelope that says what it is",

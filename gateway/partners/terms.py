@@ -14,7 +14,9 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from gateway.flows.before_sending import RULES
 from gateway.formats.finding import Severity
+from gateway.formats.x12 import narrowing
 from gateway.formats.x12 import separators as x12
+from gateway.formats.x12.guide import Guide, GuideFault
 from gateway.formats.x12.tolerance import RELAXATIONS, Preset, Tolerance
 from gateway.partners.faults import nearest
 from gateway.partners.values import Duration, TimeOfDay, TradingId, Written, wrong
@@ -203,6 +205,11 @@ class Terms(Written):
     deadlines: Deadlines = Field(description="What we owe them after what they sent, and how soon.")
     codes: Codes = Field(description="What their codes and units must mean to us before a document is used.")
     tolerate: Tolerate = Field(description="How strictly a document is judged.")
+    narrow: dict[str, str] = Field(
+        description="Their guide where it asks more than the standard: a set and a place (`850 REF`, `850 PO1/PID`, "
+        "`850 BEG-01`), and `required`, `unused`, `at most 3`, `2 to 9` (characters), `only A B` or `also A B`.",
+        examples=['{"850 REF": "required, at most 3", "850 BEG-01": only 00 06}'],
+    )
     refuse: Literal["document", "file"] = Field(
         description="What one bad document of a CSV, XML or JSON file costs: itself, or the whole file."
     )
@@ -216,6 +223,21 @@ class Terms(Written):
     resend: Literal["same-bytes", "new-number"] = Field(
         description="What a resend offers first: the same bytes again, or the same document under a new number."
     )
+
+    @field_validator("narrow")
+    @classmethod
+    def _narrows(cls, narrow: dict[str, str]) -> dict[str, str]:
+        for place, text in narrow.items():
+            try:
+                narrowing.check_place(place)
+                narrowing.rule(text)
+            except GuideFault as error:
+                raise wrong(str(error), "e.g. `850 REF: required, at most 3`") from None
+        return narrow
+
+    def narrowed(self, guide: Guide) -> Guide:
+        """A standard guide as this partner wants it; judging.py has seen that the rules fit it."""
+        return narrowing.narrowed(guide, self.narrow)
 
     @cached_property
     def tolerance(self) -> Tolerance:

@@ -325,6 +325,8 @@ class _Reading:
             findings = (*findings, nearest)
         positions: Sequence[int] = ()
         if guide is not None:
+            if match.agreement:
+                guide = match.agreement.narrowed(guide)
             checked = guide.check(frame.rows, current.separators, tolerate, frame.text)
             findings = together(findings, checked.findings)
             positions = checked.positions

@@ -80,7 +80,7 @@ def _write(
     guide = chart.guide
     if guide is None:
         return Written(row, [], chart.revision, f"its map {agreement.map} writes no segments")
-    for finding in guide.check(whole).findings:
+    for finding in agreement.narrowed(guide).check(whole).findings:
         if finding.severity is not Severity.WARNING:  # what we tolerate in others we do not send
             sentence = words.message_and_remedy(finding)[0].rstrip(".")
             return Written(row, [], chart.revision, sentence, words.place(finding))

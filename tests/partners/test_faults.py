@@ -34,6 +34,22 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "missing in an agreement": (PARTNER, "    lane: production\n", "", "`lane` is missing", "add `lane: production"),
     "not a choice": (PARTNER, "    lane: production", "    lane: prod", "`lane: prod` is not a choice", "production"),
     "not a choice in a layer": (INDUSTRY, "business_key: hold", "business_key: stop", "`business_key: stop`", "hold"),
+    # narrowing
+    "no place": (PARTNER, "  acknowledge: {within: 1h}", '  narrow: {"REF": required}', "`REF` is no place", "850 REF"),
+    "no such place": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        '  narrow: {"850 PO1/BEG": required}',
+        "004010/850 has no PO1/BEG",
+        "guides/004010/850.yaml",
+    ),
+    "widened": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        '  narrow: {"850 BEG-03": 1 to 99}',
+        "the standard has 1 to 22",
+        "guides/004010/850.yaml",
+    ),
     # values
     "no duration": (INDUSTRY, "within: 4h", "within: 4 hours", "`4 hours` is no duration", "30m, 4h or 2d"),
     "no zone": (COMPANY, "zone: America/New_York", "zone: America/NewYork", "is no time zone", "America/New_York"),

@@ -57,6 +57,8 @@ def _moves_from(use: SegmentUse) -> list[Step]:
     loop: LoopUse | None = use.loop
     while loop is not None:
         for child in loop.children[loop.children.index(node) + 1 :]:
+            if child.max == 0:  # a partner does not use it
+                continue
             bounded = isinstance(child, LoopUse) and 1 < child.max < UNBOUNDED
             found.append(Step(first_of(child), ENTER if bounded else NOTHING, 0))
             if child.requirement == "M":

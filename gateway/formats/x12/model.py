@@ -63,7 +63,7 @@ class LoopUse:
 
     id: str  # "" for the root
     requirement: Requirement
-    max: int
+    max: int  # 0: a partner does not use it
     parent: LoopUse | None = field(repr=False)
     children: tuple[SegmentUse | LoopUse, ...] = field(repr=False)
     path: str  # "" for the root, "PO1", "PO1/N1"
@@ -91,6 +91,6 @@ class SegmentUse:
 
     segment: SegmentDef
     requirement: Requirement
-    max: int
+    max: int  # 0: a partner does not use it
     loop: LoopUse = field(repr=False)
     index: int  # the automaton's position number, dense from 0 = ST, in the guide's order

@@ -260,8 +260,13 @@ class Walk:
             yield from self._forward(i, tag, current)
             if tag != TRAILER:
                 enclosing = _ancestors(current)
+                stay = self._stay(i, tag, places, current)
+                likely = tag == current.segment.tag or any(_unused(use, enclosing) for use in places)
+                if likely:  # once too often, or where a partner does not use it
+                    yield stay
                 yield from self._loop_starts(i, places, current, enclosing)
-                yield self._stay(i, tag, places, current)
+                if not likely:
+                    yield stay
                 yield from self._last_was_wrong(i, tag)
                 for use in places:
                     if use.loop in enclosing and use.index < current.index and use is not use.loop.children[0]:
@@ -277,6 +282,8 @@ class Walk:
         while loop is not None:
             for child in loop.children[loop.children.index(node) + 1 :]:
                 target = first_of(child)
+                if child.max == 0:
+                    continue
                 if target.segment.tag == tag:
                     yield from self._arrival(i, child, target, missing)
                     return
@@ -400,6 +407,10 @@ class Walk:
             return
         enclosing = _ancestors(self.current)
         for use in places:
+            if _unused(use, enclosing):
+                self._find(Code.SEGMENT_NOT_IN_SET, tag, i + 1, loop=use.loop.path, value=tag)
+                return
+        for use in places:
             if use.loop in enclosing and use.index <= self.current.index:
                 self._too_often_or_late(i, tag, use)
                 return
@@ -454,6 +465,13 @@ def _reference(use: SegmentUse, element: int, component: int | None) -> str | No
             return None
         found = found.elements[component - 1].element
     return found.number if isinstance(found, ElementDef) else None
+
+
+def _unused(use: SegmentUse, enclosing: list[LoopUse]) -> bool:
+    """Whether a partner does not use what would have its place here."""
+    if use.max == 0:
+        return use.loop in enclosing
+    return use.loop.max == 0 and use.loop.parent in enclosing
 
 
 def _ancestors(use: SegmentUse) -> list[LoopUse]:
