@@ -121,6 +121,7 @@ def _say_if_nobody_can_log_in(store: Store, chosen: Settings) -> None:
 def _web(chosen: Settings) -> None:
     import uvicorn
 
+    from gateway.api.patience import PatientHttp
     from gateway.api.serving import application
     from gateway.pipeline.house import Furniture
 
@@ -132,7 +133,7 @@ def _web(chosen: Settings) -> None:
                 host=chosen.http_host,
                 port=chosen.http_port,
                 loop="uvloop",
-                http="httptools",
+                http=PatientHttp,
                 log_config=None,
                 access_log=False,
                 server_header=False,
