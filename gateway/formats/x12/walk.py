@@ -257,7 +257,10 @@ class Walk:
         current = self.current
         places = self.automaton.by_tag.get(tag)
         if current is not None and places is not None:
-            yield from self._forward(i, tag, current)
+            ahead = list(self._forward(i, tag, current))
+            yield from ahead
+            if tag == TRAILER and ahead:  # a set ends, whatever it lacks
+                return
             if tag != TRAILER:
                 enclosing = _ancestors(current)
                 stay = self._stay(i, tag, places, current)

@@ -56,6 +56,10 @@ def test_segments_that_belong_together_are_misplaced_together() -> None:
     assert found("810", invoice) == [("segment-not-in-proper-sequence", "N1", 5)]
 
 
+def test_a_set_that_ends_too_soon_lacks_each_segment_and_nothing_else() -> None:
+    assert found("204", ()) == [("mandatory-segment-missing", tag, 2) for tag in ("B2", "B2A", "S5")]
+
+
 def test_two_faults_are_two_findings() -> None:
     segments = (ORDER[0], "N4*DALLAS*TX", *ORDER[3:5], "ZZZ*1", *ORDER[5:])
     assert [code for code, _, _ in found("850", segments)] == ["loop-start-missing", "unrecognized-segment"]
