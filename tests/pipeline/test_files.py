@@ -15,8 +15,9 @@ from gateway.canonical.warehouse import WarehouseLine
 from gateway.lifecycle import DocumentStatus
 from gateway.partners.book import Book, texts
 from gateway.partners.faults import ProfileFaults
-from gateway.pipeline import again
+from gateway.pipeline import again, release, unwrap
 from gateway.pipeline.house import House
+from gateway.pipeline.receive import Arrival, receive
 from gateway.store import canonical_documents, schema
 from gateway.store.engine import Store
 
@@ -87,8 +88,6 @@ def road(store: Store, tmp_path: Path) -> Road:
 
 def arrive(road: Road, content: bytes, filename: str = "ship-1.csv", media_type: str | None = None) -> int:
     """A file comes in and is worked to its end."""
-    from gateway.pipeline.receive import Arrival, receive
-
     with road.store.begin() as tx:
         n = tx.scalar(
             schema.transmission.select()
@@ -288,3 +287,35 @@ def test_documents_collect_into_one_file_with_a_safe_name(store: Store, tmp_path
     assert {one.status for one in documents(road)} == {DocumentStatus.SENT}
     found = BOOK.library.map("csv-warehouse-order").read_text(path.read_bytes())
     assert [one.key() for one in found] == ["../7", "8", "9"]
+
+
+def test_a_crash_between_two_portions_repeats_none_of_their_documents(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unwrap, "PORTION", 2)
+    content = file(*(row(str(n)) for n in range(1, 6)), row("6", date="x"))
+    with road.store.begin() as tx:
+        receive(tx, [Arrival("ridge", "production", "crash", content, "ship-9.csv")])
+        (transmission,) = tx.all(schema.transmission.select())
+    reading = unwrap._Reading(road.house, [transmission])
+    first = next(reading.read(transmission))
+    with road.store.begin() as tx:
+        state = release.store(tx, road.house, first)
+        tx.update(schema.transmission, [{"id": transmission.id, "resume_state": json.dumps(state)}])
+    assert {one.released for one in documents(road)} == {False}
+    road.work()
+    assert [one.control_number for one in documents(road)] == ["1", "2", "3", "4", "5", "6"]
+    assert [one.status for one in documents(road)] == ["done"] * 5 + ["invalid"]
+    (interchange,) = road.rows(schema.interchange)
+    assert interchange.status == "accepted-with-errors"
+    assert len(road.rows(schema.event)) == 5
+
+
+def test_a_document_runs_again_by_its_place_in_the_file(road: Road) -> None:
+    arrive(road, file(row("1"), row("2", date="x"), row("3")))
+    with road.store.begin() as tx:
+        again.reprocess_document(tx, documents(road)[1].id, by="a person")
+    road.work()
+    assert documents(road)[1].status == DocumentStatus.STUCK
+    assert "row at 3" not in items(road)[-1].title
+    assert "PO Date at 3" in items(road)[-1].title
