@@ -29,6 +29,7 @@ from gateway.systems.connector import Connector
 from gateway.worker.batches import Batches
 from gateway.worker.keeper import Keeper
 from gateway.worker.road import stages
+from gateway.worker.serving import collect_less
 
 ROOT = Path(__file__).parents[2]
 SLICE = 100  # documents of pure work after each batch
@@ -71,6 +72,7 @@ def measure(
 ) -> dict[str, float]:
     """The figures of one case: `files` with `documents` in all."""
     pure, road = Watch(), Watch()
+    collect_less()  # as the worker process does
     slice_of_orders = orders.interchange(1, SLICE)
     read_purely(book, iter(Reader([slice_of_orders])), SLICE)
     with Store.open(url, Keys.single(bytes(32))) as store:

@@ -151,7 +151,7 @@ def _web(chosen: Settings) -> None:
 
 def _worker(chosen: Settings) -> None:
     from gateway.pipeline.house import Furniture
-    from gateway.worker.serving import worker
+    from gateway.worker.serving import collect_less, worker
 
     with chosen.open_store() as store:
         furniture = Furniture(store)
@@ -163,6 +163,7 @@ def _worker(chosen: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         until_supervisor_dies(end, os.environ)
+        collect_less()
         working.run()
         furniture.close()
 
