@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gateway.pipeline.fetch import Owed
 from gateway.store import payloads
 from gateway.store.engine import Store
@@ -16,24 +18,29 @@ class Download:
         self.owed = owed  # None for what they gave us themselves
         self._store = store
         self._payload_id = payload_id
+        self._coming: Iterator[bytes] = payloads.stream(store, payload_id)
         self._n = -1
         self._chunk = b""
         self._read: list[tuple[int, int]] = []  # parts that were asked for, in order, never touching
 
     def read(self, offset: int, size: int) -> bytes:
         """Empty at the end."""
-        if offset >= self.size:
-            return b""
-        n, start = divmod(offset, CHUNK)
+        end = min(offset + size, self.size)
+        parts, at = [], offset
+        while at < end:
+            n, start = divmod(at, CHUNK)
+            parts.append(self._open(n)[start : start + end - at])
+            at += len(parts[-1])
+        if parts:
+            self._note(offset, end)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _open(self, n: int) -> bytes:
         if n != self._n:
-            (self._chunk,) = payloads.cut(self._store, [(self._payload_id, n * CHUNK, CHUNK)])
-            self._n = n
-        content = self._chunk[start : start + size]
-        if start + size > CHUNK and offset + len(content) < self.size:
-            (more,) = payloads.cut(self._store, [(self._payload_id, offset + len(content), size - len(content))])
-            content += more
-        self._note(offset, offset + len(content))
-        return content
+            if n != self._n + 1:  # they jump; otherwise the stream is where they go on
+                self._coming = payloads.stream(self._store, self._payload_id, offset=n * CHUNK)
+            self._chunk, self._n = next(self._coming), n
+        return self._chunk
 
     @property
     def is_whole(self) -> bool:
