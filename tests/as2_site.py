@@ -166,6 +166,7 @@ def as2_site(
 def as2_book(folder: Path, ours: OwnCertificate, theirs: OwnCertificate, settings: Mapping[str, object]) -> Book:
     partners = folder / "partners"
     shutil.copytree(ROOT / "partners", partners)
+    shutil.rmtree(partners / "juniper-row")  # over AS2 too, with certificates that stand outside
     (folder / "ours.pem").write_bytes(ours.pem())
     (folder / "theirs.pem").write_bytes(theirs.pem())
     (folder / "ours.key").write_bytes(
