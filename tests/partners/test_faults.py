@@ -9,6 +9,7 @@ from gateway.partners.faults import nearest
 from gateway.pipeline.proofreading import faults_in
 
 ERP = "partners/northwind/systems/erp.yaml"
+JUNIPER, CODES = "partners/juniper-row/partner.yaml", "partners/juniper-row/codes.yaml"
 
 # what was mistaken: file, the line as it is, as somebody wrote it, what is said of it, what is offered instead
 MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
@@ -230,6 +231,29 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "`like` stands in agreements only",
         "write",
     ),
+    # codes and units
+    "row without a code": (CODES, "case: CA CS", "case: ", "`case` has no code", "write case: CODE"),
+    "code of two words": (CODES, "case: CA CS", "case: PK", "PK is both case and pack", "first code of a word"),
+    "table nobody has": (CODES, "  unit: {", "  units: {", "no map of theirs has a code table `units`", "unit"),
+    "unknown part of codes": (CODES, "convert:", "converts:", "`converts` is no part", "convert: with a unit a line"),
+    "no factor": (CODES, "pack: 6 each", "pack: six each", "says no factor and unit", "write pack: 6 each"),
+    "unit nobody has": (CODES, "  pack: 6 each", "  pck: 6 each", "no unit of their maps is called `pck`", "pack"),
+    "table to ask about": (
+        JUNIPER,
+        "codes: {units: [each]}",
+        "codes: {ask: [units]}",
+        "has no code table `units`",
+        "unit",
+    ),
+    # rules before sending
+    "unknown rule": (
+        JUNIPER,
+        "asn_before_arrival: hold",
+        "asn_after_arrival: hold",
+        "`asn_after_arrival`",
+        "asn_before",
+    ),
+    "weight of a rule": (JUNIPER, "asn_before_arrival: hold", "asn_before_arrival: stop", "is not a choice", "hold"),
     # YAML
     "tab": (PARTNER, "    our: northwind", "\tour: northwind", "a tab stands where spaces belong", "two spaces"),
     "second colon": (PARTNER, "name: Harbor & Pine", "name: Harbor: Pine", "a second `:` stands", "quotes"),
