@@ -37,7 +37,14 @@ HEAD = 4096  # bytes that tell what a file is
             "required": True,
             "content": {
                 kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in ("application/edi-x12", "application/edifact", "application/xml", "text/csv")
+                for kind in (
+                    "application/edi-x12",
+                    "application/edifact",
+                    "application/json",
+                    "application/xml",
+                    "text/csv",
+                    "text/plain",
+                )
             },
         }
     },
@@ -68,7 +75,8 @@ async def send(
     receipt = await use.receive(arrival)
     name = name_of("transmission", receipt.transmission_id)
     location = f"/partner/v1/transmissions/{name}"
-    if detect(body[:HEAD]).format is Format.UNKNOWN:
+    unknown = detect(body[:HEAD]).format is Format.UNKNOWN
+    if unknown and use.house.book().by_file(connection, filename, body[:HEAD], arrival.media_type).agreement is None:
         detail = "This is no X12, EDIFACT, XML, CSV or JSON that we can read. It is kept, and a person will look at it."
         return answer(
             422,
