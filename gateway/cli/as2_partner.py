@@ -50,7 +50,10 @@ def our_side(files: Mapping[str, str], company: str, as2_name: str | None) -> Ou
     for connection in book.connections.values():
         said = connection.settings
         if connection.kind == "as2" and said.get("our_certificates") and as2_name in (None, said["our_as2_name"]):
-            return _as_said(title, said)
+            try:
+                return _as_said(title, said)
+            except Stop as why:
+                print(f"gateway: {connection.name} is passed over: {why}", file=sys.stderr)
     base = certificates_folder() / company
     if not base.with_name(f"{company}.key").exists():
         made = new_pair(company, title)

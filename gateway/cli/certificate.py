@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import os
 import secrets as random
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -69,7 +70,7 @@ def show(
         sides = [side for side in sides if what in (None, side.connection.name)]
         rows = [row for side in sides for row in _rows(side, now)]
         if wrong := {name: why for name, why in unusable.items() if what in (None, name)}:
-            raise Stop("\n".join(f"{name}: {why}" for name, why in wrong.items()))
+            print("\n".join(f"gateway: {name}: {why}" for name, why in wrong.items()), file=sys.stderr)
     for row in rows:
         print(jsonlib.dumps(row) if json else _told(row))
     if not rows and not json:

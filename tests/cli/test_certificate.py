@@ -33,7 +33,8 @@ def pine(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
 
 
 def shown(deployment: Deployment, *arguments: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in deployment.run(app, "show", *arguments, "--json").stdout.splitlines()]
+    told = deployment.run(app, "show", *(arguments or ("pine-street-test",)), "--json").stdout
+    return [json.loads(line) for line in told.splitlines()]
 
 
 def test_a_partner_is_made_of_a_sheet_and_ours_is_written(pine: Deployment) -> None:
