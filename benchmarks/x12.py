@@ -15,6 +15,7 @@ import gc
 import io
 import json
 import logging
+import resource
 import subprocess
 import sys
 import tempfile
@@ -180,6 +181,20 @@ def run(code: str, *arguments: str) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
+def inspected(path: Path) -> float:
+    """CPU seconds of `gateway inspect --json`, the whole process."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before = spent()
+    subprocess.run(
+        [sys.executable, "-m", "gateway", "inspect", "--json", str(path)], stdout=subprocess.DEVNULL, check=True
+    )
+    return spent() - before
+
+
 def measure(folder: Path, set_id: str, megabytes: int, long: int) -> dict[str, float]:
     """All figures of one set: ratios to (a), and what is not a ratio under its own name."""
     path, small, big = (folder / f"{set_id}-{name}.x12" for name in ("file", "small", "big"))
@@ -197,6 +212,9 @@ def measure(folder: Path, set_id: str, megabytes: int, long: int) -> dict[str, f
     reading = seconds(lambda: frame(path))
     slow, fast = (seconds(lambda way=way: explain(path, set_id, fast=way)) - reading for way in (False, True))  # type: ignore[misc]
     figures["explain / fast"] = slow / fast
+    twenty = folder / f"{set_id}-twenty.x12"
+    make(twenty, set_id, 20_000_000)
+    figures["gateway inspect --json of 20 MB, the whole process"] = inspected(twenty) / twenty.stat().st_size / floor
     maps = folder / f"maps-{set_id}"
     maps.mkdir()
     for name, xml in map_files([packaged().load("004010", set_id)]).items():
