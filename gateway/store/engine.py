@@ -27,7 +27,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-import psycopg
 from sqlalchemy import (
     URL,
     Connection,
@@ -150,6 +149,8 @@ class Tx(View):
 
     def _copy(self, table: Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Many rows into PostgreSQL: COPY costs us a fifth of what a statement a row does."""
+        import psycopg  # 13 MB that a gateway on SQLite does without
+
         statement, types = _copy_sql(table, names, self.connection.dialect)
         cursor = self.connection.connection.cursor()
         try:
