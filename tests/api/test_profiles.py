@@ -91,13 +91,13 @@ def test_faults_are_those_of_gateway_check(site: Site) -> None:
 
 
 def test_a_new_partner_needs_no_revision_and_an_admin(site: Site) -> None:
-    said = {"partner.yaml": 'name: Blue Ridge\nids:\n  x12: ["ZZ:BLUERIDGE"]\n'}
-    assert site.internal.put("/v1/partners/blue-ridge", json={"files": said}).status_code == 403
-    made = site.admin.put("/v1/partners/blue-ridge", json={"files": said})
+    said = {"partner.yaml": 'name: Copper Lane\nids:\n  x12: ["ZZ:COPPERLANE"]\n'}
+    assert site.internal.put("/v1/partners/copper-lane", json={"files": said}).status_code == 403
+    made = site.admin.put("/v1/partners/copper-lane", json={"files": said})
     assert (made.status_code, made.json()["published"]) == (201, True)
-    assert site.internal.get("/v1/partners/blue-ridge").json()["title"] == "Blue Ridge"
-    assert site.admin.put("/v1/partners/Blue Ridge", json={"files": said}).status_code == 422
-    stale = site.admin.put("/v1/partners/blue-rock", json={"files": said}, headers={"If-Match": '"x"'})
+    assert site.internal.get("/v1/partners/copper-lane").json()["title"] == "Copper Lane"
+    assert site.admin.put("/v1/partners/Copper Lane", json={"files": said}).status_code == 422
+    stale = site.admin.put("/v1/partners/copper-mine", json={"files": said}, headers={"If-Match": '"x"'})
     assert stale.status_code == 412
 
 
