@@ -96,6 +96,11 @@ def elements(rows: list[Row]) -> Counter[tuple[str, str]]:
     )
 
 
+def numbered(chart: Map) -> set[str]:
+    """Segments whose lines this map numbers itself; LX and HL are so in every map."""
+    return {"LIN"} if chart.name == "x12-846-inventory" else set()
+
+
 @pytest.mark.parametrize("name", X12)
 def test_nothing_a_partner_adds_is_lost(name: str) -> None:
     chart = LIBRARY.map(name)
@@ -111,7 +116,8 @@ def test_nothing_a_partner_adds_is_lost(name: str) -> None:
         again = enclosed(chart, chart.write_all(read, partner=PARTNER))
         twice = chart.read_all(*placed(chart, again), partner=PARTNER)
         assert twice == read, (seed, first_difference([x.model_dump() for x in read], [x.model_dump() for x in twice]))
-        assert not elements(rows) - elements(again), seed
+        lost = [(segment, value) for segment, value in elements(rows) - elements(again) if segment not in numbered(chart)]
+        assert not lost, seed
     assert refused < 30
 
 
@@ -220,6 +226,9 @@ def test_nothing_of_a_real_document_is_lost(set_id: str) -> None:
     assert read
 
 
+SYNONYMS = {("W12", "CL"): "CC"}  # two codes, one word (line_status of the 945): written as the first of them
+
+
 def respelled(pair: tuple[str, str], there: Counter[tuple[str, str]]) -> bool:
     """A number may come back spelled otherwise (12.00), a code as the synonym we write, spaces around a value go."""
     segment, value = pair
@@ -230,4 +239,6 @@ def respelled(pair: tuple[str, str], there: Counter[tuple[str, str]]) -> bool:
         for s, other in there
         if s == segment
     }
+    if (synonym := SYNONYMS.get(pair)) is not None and (segment, synonym) in there:
+        return True
     return not text or (segment, text) in there or plain in same

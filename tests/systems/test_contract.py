@@ -517,7 +517,7 @@ def test_every_other_operation_of_the_erp(erp: Simulator) -> None:
     invoice = {"invoice_number": "I-1", "invoice_date": "2026-11-19", "total": "588.00"}
     for operation, document, data in (
         (Operation.CHANGE_ORDER, {**ORDER, "requested_ship": {"date": "2026-12-01"}}, {}),
-        (Operation.POST_SHIPMENT, {"shipment_number": "S-1"}, {"lines": [{"line": "1", "quantity": "24"}]}),
+        (Operation.POST_SHIPMENT, {"shipment_number": "S-1"}, {"lines": {"1": "24"}}),
         (Operation.POST_INVOICE, invoice, {}),
         (Operation.ADJUST_INVENTORY, {}, {"site": "DC1", "sku": "THROW-WOOL", "difference": "-3"}),
         (Operation.OPEN_RETURN, {}, {"reason": "damaged"}),
