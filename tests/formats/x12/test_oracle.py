@@ -123,16 +123,15 @@ def test_both_engines_refuse_the_same_changed_sets(maps: dict[str, Path], set_id
 
 CARD = {("004010", set_id) for set_id in ("810", "940", "945", "997")}
 EVERY = [
-    pytest.param(
-        release, set_id, marks=() if (release, set_id[:3]) in {("004010", c) for c in CARD} else pytest.mark.slow
-    )
+    pytest.param(release, set_id, marks=() if (release, set_id) in CARD else pytest.mark.slow)
     for release in RELEASES
     for set_id in packaged().sets(release)
     if set_id not in ("850", "856", "865")  # whose maps are tried above; 865 is 860 answered
     and (release == "004010" or len(packaged().load(release, set_id).uses) < 120)  # pyx12 needs seconds for a large map
 ]
-# Sets where pyx12 lets something pass or loses its way: UIT missing in a LIN loop of 862, ENT after a TRN of 820
-THEIRS_ALONE = {"820": 1, "862": 4}
+# Sets where pyx12 lets something pass or loses its way: UIT missing in a LIN loop of 862, AK5 at the end of an AK2 loop
+# that comes round again, ENT after a TRN of 820
+THEIRS_ALONE = {"820": 1, "862": 4, "997": 1}
 
 
 def looked_at_by_both(objection: Objection) -> bool:
