@@ -67,7 +67,11 @@ class SftpSite:
         transport = paramiko.Transport(socket.create_connection(("127.0.0.1", self.port)))
         self.clients.append(transport)
         pkey = None if password else paramiko.Ed25519Key.from_private_key_file(str(key or self.folder / "key"))
-        transport.connect(username=user, pkey=pkey, password=password)
+        try:
+            transport.connect(username=user, pkey=pkey, password=password)
+        except BaseException:
+            transport.sock.close()  # paramiko leaves it open when the other side ended it
+            raise
         return transport
 
     def client(self, user: str = "blue-ridge", **how: Any) -> paramiko.SFTPClient:

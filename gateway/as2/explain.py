@@ -356,9 +356,13 @@ def _named(info: Node) -> Iterator[Node]:
 def _identifier(node: Node) -> str:
     """A certificate as CMS names it."""
     if node.tag == SEQUENCE:
-        issuer, serial = node.parts(2)[:2]
-        name = ", ".join(text for _, text in Name.read(issuer).parts)
-        return printable(f"issuer {name!r}, serial number {serial.expect(INTEGER, 'a serial number').number:x}", 300)
+        try:
+            issuer, serial = node.parts(2)[:2]
+            name = ", ".join(text for _, text in Name.read(issuer).parts)
+            number = serial.expect(INTEGER, "a serial number").number
+        except AS2Error:  # whether it is one of ours is decided by its bytes, not by what can be said of them
+            return "an issuer and a serial number we cannot read"
+        return printable(f"issuer {name!r}, serial number {number:x}", 300)
     return f"key identifier {node.octets.hex()}"
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from as2_pair import EDI, NOW, Pair, new_certificate
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_any_bytes import BER_BYTES, BYTES, HEAD, MIME_BYTES, TYPES
 
@@ -164,6 +164,7 @@ def test_of_any_bytes_something_is_said(pair: Pair, kind: str, body: bytes, enco
 
 @FEW
 @given(at=st.integers(0, 10_000), value=st.integers(0, 255), which=st.sampled_from([0, 1, 2, 3]))
+@example(at=60, value=0, which=0)  # a recipient's name of another string type
 def test_of_any_changed_byte_something_is_said(pair: Pair, at: int, value: int, which: int) -> None:
     """What is refused has a fault that rejects; what is accepted has none."""
     how = (Sends(), Sends(cipher="aes256-gcm"), PLAIN, Sends(compress="after-signing"))[which]

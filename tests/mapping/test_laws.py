@@ -116,7 +116,9 @@ def test_nothing_a_partner_adds_is_lost(name: str) -> None:
         again = enclosed(chart, chart.write_all(read, partner=PARTNER))
         twice = chart.read_all(*placed(chart, again), partner=PARTNER)
         assert twice == read, (seed, first_difference([x.model_dump() for x in read], [x.model_dump() for x in twice]))
-        lost = [(segment, value) for segment, value in elements(rows) - elements(again) if segment not in numbered(chart)]
+        lost = [
+            (segment, value) for segment, value in elements(rows) - elements(again) if segment not in numbered(chart)
+        ]
         assert not lost, seed
     assert refused < 30
 

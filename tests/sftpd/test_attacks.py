@@ -286,6 +286,7 @@ def test_keys_that_are_not_theirs_open_nothing(site: SftpSite, tmp_path: Path, k
         with pytest.raises(GONE):
             transport.connect(username=user, pkey=reader.from_private_key_file(str(tmp_path / "strange")))
         transport.close()
+        transport.sock.close()  # paramiko leaves it open when the other side ended it
 
 
 def test_a_key_counts_on_its_days(store: Store, tmp_path: Path) -> None:
