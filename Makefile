@@ -17,10 +17,10 @@ demo: $(READY)
 	$(BIN)/gateway demo --exit
 
 test: $(READY)
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 3 -m "not slow"
 
 test-slow: $(READY)
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 3 -m slow
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -17,6 +17,7 @@ def run(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=240).stdout
 
 
+@pytest.mark.slow
 def test_the_share_of_the_pure_rate_is_a_table() -> None:
     lines = run("--only", "share", "--documents", "20", "--files", "5").splitlines()
     assert lines[0].startswith("| measured | database |")

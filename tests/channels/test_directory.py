@@ -287,6 +287,7 @@ def test_killed_while_sending_no_reader_ever_sees_a_part(tmp_path: Path) -> None
         assert {path.stat().st_size for path in tmp_path.glob("*.edi")} == {4_000_004}
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_killed_while_receiving_every_file_is_had_once_by_its_id(tmp_path: Path) -> None:
     inbox, store = tmp_path / "inbox", tmp_path / "store"

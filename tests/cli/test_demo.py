@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.story
-@pytest.mark.parametrize("story", ["orders", "warehouses", "third-party"])
+@pytest.mark.parametrize("story", ["orders", "warehouses", pytest.param("third-party", marks=pytest.mark.slow)])
 def test_the_whole_story_holds(story: str) -> None:
     """SQLite, loopback, no preparation; it ends with 0 only if every check of its verdict holds."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
