@@ -67,7 +67,10 @@ def as2_partner(side: Partnership) -> Iterator[As2Partner]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # its sender died in the middle: what came is no message (RFC 9112 8)
             how = seen.how.pop(0) if seen.how else How.ANSWERS
             seen.came.append((list(self.headers.items()), body))
             sink = Collected()
