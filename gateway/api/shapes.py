@@ -8,6 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.api.names import instant, name_of
+from gateway.formats.names import names_for
+from gateway.formats.words import as_plain
+from gateway.pipeline.staging import findings_of
 
 
 def _json(value: Any) -> Any:
@@ -55,7 +58,9 @@ class DocumentShape(FromRow):
     findings: Annotated[list[dict[str, Any]], BeforeValidator(lambda value: _json(value) or [])] = Field(
         default_factory=list,
         description="What is wrong with it, each with its place.",
-        examples=[[{"code": "mandatory-missing", "severity": "error", "segment": "PO1", "position": 15, "element": 2}]],
+        examples=[
+            [{"code": "element-mandatory-missing", "segment": "PO1", "position": 15, "message": "PO1-02 is missing."}]
+        ],
     )
     answers: Annotated[str | None, _id("document")] = Field(
         None,
@@ -65,6 +70,12 @@ class DocumentShape(FromRow):
     )
     received_at: Instant
     updated_at: Instant
+
+    @classmethod
+    def of(cls, row: Any, **more: Any) -> Self:
+        names = names_for(row.standard, row.version)
+        said = [as_plain(finding, names) for finding in findings_of(json.loads(row.findings or "[]"))]
+        return super().of(row, findings=said, **more)
 
 
 class TransmissionShape(FromRow):

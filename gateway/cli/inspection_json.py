@@ -21,7 +21,7 @@ from gateway.formats.report import (
     Verdict,
     at_file_level,
 )
-from gateway.formats.words import Names, message_and_remedy
+from gateway.formats.words import Names, as_plain
 
 FLUSH = 500  # pieces
 
@@ -77,22 +77,4 @@ def _opened_group(report: GroupReport) -> str:
 
 def findings_json(findings: Iterable[Finding], names: Names) -> str:
     """Findings as a JSON list, with their sentences."""
-    said = []
-    for finding in findings:
-        message, remedy = message_and_remedy(finding, names)
-        said.append(
-            {
-                "code": finding.code,
-                "standard_code": finding.standard_code,
-                "severity": finding.severity.value,
-                "segment": finding.segment,
-                "position": finding.position,
-                "element": finding.element,
-                "component": finding.component,
-                "loop": finding.loop,
-                "value": finding.value,
-                "message": message,
-                "remedy": remedy,
-            }
-        )
-    return dumps(said)
+    return dumps([as_plain(finding, names) for finding in findings])

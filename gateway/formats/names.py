@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from gateway.formats.words import NO_NAMES, Names
 from gateway.formats.x12.guide import Dictionary, GuideFault, packaged, release_of
 from gateway.formats.x12.model import CompositeDef
 
@@ -78,3 +79,10 @@ EDIFACT_NAMES = EdifactNames()
 def _edifact_segments() -> dict[str, str]:
     text = (files("gateway.formats.edifact") / "segments.yaml").read_text("ascii")
     return dict(line.split(": ", 1) for line in text.splitlines())
+
+
+def names_for(standard: str | None, version: str | None) -> Names:
+    """The names of a document's own dictionary, so that a fault is said everywhere as where it was found."""
+    if standard == "x12" and version:
+        return X12Names(version)
+    return EDIFACT_NAMES if standard == "edifact" else NO_NAMES

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.formats.finding import Finding
 
@@ -114,6 +114,24 @@ def message_and_remedy(finding: Finding, names: Names = NO_NAMES) -> tuple[str, 
     """The two sentences that JSON carries."""
     entry = catalogue()[finding.code]
     return _sentence(entry.what, _holes(finding, names, "")), entry.do
+
+
+def as_plain(finding: Finding, names: Names = NO_NAMES) -> dict[str, Any]:
+    """A finding with its sentences, as `inspect --json` and the API say it."""
+    message, remedy = message_and_remedy(finding, names)
+    return {
+        "code": finding.code,
+        "standard_code": finding.standard_code,
+        "severity": finding.severity.value,
+        "segment": finding.segment,
+        "position": finding.position,
+        "element": finding.element,
+        "component": finding.component,
+        "loop": finding.loop,
+        "value": finding.value,
+        "message": message,
+        "remedy": remedy,
+    }
 
 
 def place(finding: Finding, document: str = "") -> str:
