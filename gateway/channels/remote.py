@@ -374,17 +374,23 @@ class _RemoteFile(io.RawIOBase):
             raise Unsettled(f"{shown(self._path)} changed while it was read")
 
     def _read(self, size: int) -> bytes:
+        """Some of what is left. A torn connection can look like the end of the file: only fresh ones are believed."""
+        why: ChannelError | None = None
         for _ in range(TRIES):
             try:
                 if self._file is None:
                     self._file = self._open_again()
-                return self._file.read(size)
+                if data := self._file.read(size):
+                    return data
+                self._let_go()
             except ChannelError:
                 raise
             except self._channel.lost as error:
                 self._let_go()
                 why = self._channel.why_lost(error, f"reading {shown(self._path)}")
-        raise why
+        if why is not None:
+            raise why
+        return b""
 
     def _open_again(self) -> Reading:
         session: Remote = self._channel.session()
