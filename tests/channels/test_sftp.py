@@ -442,6 +442,17 @@ def test_reading_goes_on_where_the_wire_was_cut(there: There, after: int) -> Non
     assert there.wire.cuts == 1
 
 
+def test_an_end_before_the_end_is_looked_at_again(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As paramiko reports a connection that is torn at the wrong moment."""
+    content = os.urandom(300_000)
+    drop(there.inbox, "big.edi", content)
+    (arrival,) = there.channel().poll()
+    real, ends = paramiko.SFTPFile.read, [False, True, True]
+    monkeypatch.setattr(paramiko.SFTPFile, "read", lambda file, size: b"" if ends and ends.pop(0) else real(file, size))
+    assert read(arrival) == content
+    assert ends == []
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("after", [1000, 2_500_000, 7_990_000])
 def test_an_upload_goes_on_where_the_wire_was_cut_and_no_reader_sees_a_part(there: There, after: int) -> None:
