@@ -23,8 +23,9 @@ from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, findings_of, plain
+from gateway.store.among import among
 from gateway.store.canonical_documents import Form, store_forms
-from gateway.store.engine import Tx, batched
+from gateway.store.engine import Tx
 from gateway.store.ids import take
 from gateway.store.schema import delivery, document, functional_group, interchange
 
@@ -118,10 +119,8 @@ def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
     for company, partner, lane, used_number in numbers:
         by_parties[company, partner, lane].append(used_number)
     for (company, partner, lane), theirs in by_parties.items():
-        for some in batched(theirs):
-            among = {"_company": company, "_partner": partner, "_lane": lane, "_numbers": some}
-            for row in tx.all(_same_numbers, among):
-                used.setdefault((company, partner, lane, row.control_number), (row.id, row.content_sha256))
+        for row in tx.all(_same_numbers, {"_company": company, "_partner": partner, "_lane": lane, "_numbers": theirs}):
+            used.setdefault((company, partner, lane, row.control_number), (row.id, row.content_sha256))
     return used
 
 
@@ -129,7 +128,7 @@ _i = interchange.c
 _same_numbers = (
     select(_i.id, _i.control_number, _i.content_sha256)
     .where(_i.company == bindparam("_company"), _i.partner == bindparam("_partner"), _i.lane == bindparam("_lane"))
-    .where(_i.direction == "in", _i.control_number.in_(bindparam("_numbers", expanding=True)))
+    .where(_i.direction == "in", among(_i.control_number, "_numbers"))
     .where(_i.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]))
     .order_by(_i.id)
 )

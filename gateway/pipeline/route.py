@@ -27,7 +27,8 @@ from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.compose import Composed, Wanted, compose
 from gateway.pipeline.house import House
 from gateway.store import events, work_items
-from gateway.store.engine import Record, Tx, batched
+from gateway.store.among import among
+from gateway.store.engine import Record, Tx
 from gateway.store.ids import take
 from gateway.store.schema import delivery, delivery_document, flow
 
@@ -176,7 +177,7 @@ def _advance(
 _these_flows = (
     select(flow)
     .where(flow.c.kind == bindparam("_kind"), flow.c.lane == bindparam("_lane"))
-    .where(flow.c.key.in_(bindparam("_keys", expanding=True)))
+    .where(among(flow.c.key, "_keys"))
     .order_by(flow.c.key)
     .with_for_update()
 )
@@ -188,8 +189,7 @@ def _flows(tx: Tx, touched: Iterable[tuple[str, str, str]]) -> Iterator[Record]:
     for kind, key, lane in touched:
         keys[kind, lane].append(key)
     for kind, lane in sorted(keys):
-        for some in batched(sorted(keys[kind, lane])):
-            yield from tx.all(_these_flows, {"_kind": kind, "_lane": lane, "_keys": some})
+        yield from tx.all(_these_flows, {"_kind": kind, "_lane": lane, "_keys": keys[kind, lane]})
 
 
 State = order.OrderState | warehouse_order.WarehouseOrderState | stock.StockState

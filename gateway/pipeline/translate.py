@@ -51,7 +51,8 @@ from gateway.pipeline.questions import alerts as question_alerts
 from gateway.pipeline.route import Fact, Key, happen, order_key, warehouse_order_key
 from gateway.pipeline.staging import read_with
 from gateway.store import canonical_documents, payloads
-from gateway.store.engine import Tx, batched
+from gateway.store.among import among
+from gateway.store.engine import Tx
 from gateway.store.ids import take
 from gateway.store.schema import document
 
@@ -324,17 +325,17 @@ def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, s
     ours = {result.row.id for result in results}
     first: dict[tuple[str, str, str, str], str] = {}
     for kind in {gist.kind for gist in gists}:
-        for some in batched([gist.business_key for gist in gists if gist.kind == kind]):
-            for row in tx.all(_same_keys, {"_kind": kind, "_keys": some}):
-                if row.id not in ours:
-                    first.setdefault((row.partner, row.lane, kind, row.business_key), row.content_sha256)
+        keys = [gist.business_key for gist in gists if gist.kind == kind]
+        for row in tx.all(_same_keys, {"_kind": kind, "_keys": keys}):
+            if row.id not in ours:
+                first.setdefault((row.partner, row.lane, kind, row.business_key), row.content_sha256)
     return first
 
 
 _d = document.c
 _same_keys = (
     select(_d.id, _d.partner, _d.lane, _d.business_key, _d.content_sha256)
-    .where(_d.kind == bindparam("_kind"), _d.business_key.in_(bindparam("_keys", expanding=True)))
+    .where(_d.kind == bindparam("_kind"), among(_d.business_key, "_keys"))
     .where(_d.direction == "in", _d.status == DocumentStatus.DONE)
     .order_by(_d.id)
 )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
 from gateway import canonical
 from gateway.canonical import Document
 from gateway.store import schema
+from gateway.store.among import among
 from gateway.store.engine import Tx, View
 
-_among = schema.canonical.c.document_id.in_(bindparam("among", expanding=True))
-_replaced = delete(schema.canonical).where(_among)
-_gists = select(schema.canonical.c.document_id, schema.canonical.c.gist).where(_among)
+_these = among(schema.canonical.c.document_id)
+_replaced = delete(schema.canonical).where(_these)
+_gists = select(schema.canonical.c.document_id, schema.canonical.c.gist).where(_these)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,13 @@ from sqlalchemy import (
     make_url,
     select,
     text,
+    update,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from gateway.store import wake
+from gateway.store.among import among
 from gateway.store.crypto import Keys
 
 Record: TypeAlias = "Row[*tuple[Any, ...]]"
@@ -62,11 +64,11 @@ BUSY_TIMEOUT_S = 60
 READERS = 16
 """Connections one process keeps for reading. More would only queue on two cores."""
 
+TOGETHER = 3
+"""From so many rows on that get the same values, one statement sets them."""
+
 COPIED = 5
 """From so many rows on PostgreSQL gets them by COPY; fewer are as cheap by statement."""
-
-IN_LIMIT = 1000
-"""Values in one IN (...): far below SQLite's 32,766 and PostgreSQL's 65,535 parameters."""
 
 
 class View:
@@ -110,10 +112,7 @@ class View:
 
     def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
-        found: list[Record] = []
-        for some in batched(ids):
-            found += self.all(_by_ids(table, column), {"among": some})
-        return found
+        return list(self.all(_by_ids(table, column), {"among": ids})) if ids else []
 
 
 class Tx(View):
@@ -138,6 +137,21 @@ class Tx(View):
         if rows:
             names = (*(name for name in rows[0] if name != key), key)
             self._many(_update_sql(table, names, self._mark), [_values(row, names) for row in rows])
+
+    def set(self, table: Table, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        """Set columns of rows by id: whatever each row names, and one statement for all rows that get the same."""
+        same: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+        for row_id, values in changes:
+            same.setdefault(tuple(sorted(values.items())), []).append(row_id)
+        alone: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for items, ids in same.items():
+            names = tuple(name for name, _ in items)
+            if len(ids) < TOGETHER:
+                alone.setdefault(names, []).extend({"id": row_id, **dict(items)} for row_id in ids)
+            else:
+                self.execute(_set_sql(table, names), {"among": ids} | {f"_{name}": value for name, value in items})
+        for rows in alone.values():
+            self.update(table, rows)
 
     @property
     def _mark(self) -> str:
@@ -176,14 +190,9 @@ class Tx(View):
             call()
 
 
-def batched(values: Sequence[Any]) -> Iterator[list[Any]]:
-    """Any number of values in lists that fit one IN (...)."""
-    return (list(values[start : start + IN_LIMIT]) for start in range(0, len(values), IN_LIMIT))
-
-
 @cache
 def _by_ids(table: Table, column: str) -> Select[Any]:
-    return select(table).where(table.c[column].in_(bindparam("among", expanding=True)))
+    return select(table).where(among(table.c[column]))
 
 
 def _values(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
@@ -210,6 +219,12 @@ def _update_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
     *changed, key = (table.c[name].name for name in names)
     settings = ", ".join(f'"{name}" = {mark}' for name in changed)
     return f'UPDATE "{table.name}" SET {settings} WHERE "{key}" = {mark}'  # noqa: S608 - our names
+
+
+@cache
+def _set_sql(table: Table, names: tuple[str, ...]) -> Executable:
+    changed = {name: bindparam(f"_{name}", type_=table.c[name].type) for name in names}
+    return update(table).where(among(table.c.id)).values(changed)
 
 
 class Store:

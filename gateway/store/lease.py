@@ -40,7 +40,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from gateway.store import schema
-from gateway.store.engine import Record, Tx, View, batched
+from gateway.store.among import among
+from gateway.store.engine import Record, Tx, View
 
 FINISHED: Mapping[str, Any] = {"stage": None, "due_at": None}
 """Column values of a row that owes nothing any more."""
@@ -70,9 +71,9 @@ def claim(
     """
     if limit <= 0:
         return []
-    among = {"_stage": stage, "_now": tx.now, "_limit": limit} | ({} if target is None else {"_target": target})
+    limits = {"_stage": stage, "_now": tx.now, "_limit": limit} | ({} if target is None else {"_target": target})
     while True:
-        candidates = tx.all(_due(table, target is not None), among)
+        candidates = tx.all(_due(table, target is not None), limits)
         mine, blocked = _heads(tx, candidates) if table is schema.delivery else (list(candidates), {})
         parked = _park(tx, blocked)
         if bytes_limit is not None:
@@ -85,8 +86,9 @@ def claim(
 def hold(tx: Tx, table: Table, rows: Sequence[Record]) -> list[Record]:
     """Lock the claimed rows and return those that are still ours by owner and fence. Call it before writing effects."""
     leases: dict[int, tuple[str, int]] = {}
-    for some in batched([row.id for row in rows]):
-        leases |= {row.id: (row.lease_owner, row.lease_fence) for row in tx.all(_leases(table), {"among": some})}
+    if rows:
+        found = tx.all(_leases(table), {"among": [row.id for row in rows]})
+        leases = {row.id: (row.lease_owner, row.lease_fence) for row in found}
     held = [row for row in rows if leases.get(row.id) == (row.lease_owner, row.lease_fence)]
     tx.locked.update((table.name, row.id, row.lease_fence) for row in held)
     return held
@@ -95,7 +97,7 @@ def hold(tx: Tx, table: Table, rows: Sequence[Record]) -> list[Record]:
 @cache
 def _leases(table: Table) -> Select[Any]:
     c = table.c
-    query = select(c.id, c.lease_owner, c.lease_fence).where(c.id.in_(bindparam("among", expanding=True)))
+    query = select(c.id, c.lease_owner, c.lease_fence).where(among(c.id))
     return query.order_by(c.id).with_for_update()  # in key order, so two workers cannot wait for each other
 
 
@@ -141,8 +143,8 @@ def renew(tx: Tx, table: Table, rows: Sequence[Record], lease_us: int) -> list[R
     held = hold(tx, table, rows)
     if held:
         c = table.c
-        among = update(table).where(c.id.in_(bindparam("among", expanding=True)))
-        tx.execute(among.values(lease_until=tx.now + lease_us), {"among": [row.id for row in held]})
+        mine = update(table).where(among(c.id))
+        tx.execute(mine.values(lease_until=tx.now + lease_us), {"among": [row.id for row in held]})
     return held
 
 
@@ -218,7 +220,8 @@ def _is_due(table: Table) -> tuple[ColumnElement[bool], ...]:
 @cache
 def _due(table: Table, of_target: bool) -> Select[Any]:
     c = table.c
-    query = select(table).where(c.stage == bindparam("_stage"), *_is_due(table))
+    told = [c[name] for name in ("id", "due_at", "lease_owner", "size", "target", "ordering_key") if name in c]
+    query = select(*told).where(c.stage == bindparam("_stage"), *_is_due(table))
     if of_target:
         query = query.where(c.target == bindparam("_target"))
     return query.order_by(c.due_at, c.id).limit(bindparam("_limit")).with_for_update(skip_locked=True)
@@ -253,8 +256,8 @@ def _take(tx: Tx, table: Table, rows: Sequence[Record], owner: str, lease_us: in
 def _lease(table: Table) -> ReturningUpdate[Any]:
     c = table.c
     leased: dict[str, Any] = {"lease_owner": bindparam("_owner"), "lease_until": bindparam("_until")}
-    among = update(table).where(c.id.in_(bindparam("among", expanding=True))).values(leased)
-    return among.values(lease_fence=c.lease_fence + 1, attempts=c.attempts + 1).returning(*c)
+    chosen = update(table).where(among(c.id)).values(leased)
+    return chosen.values(lease_fence=c.lease_fence + 1, attempts=c.attempts + 1).returning(*c)
 
 
 def _outcome(tx: Tx, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,12 +279,7 @@ def _settle(tx: Tx, table: Table, rows: Sequence[Record], values: Sequence[Mappi
     held = _still_held(tx, table, rows)
     tx.locked.difference_update((table.name, row.id, row.lease_fence) for row in held)
     still = {row.id for row in held}
-    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row, value in zip(rows, values, strict=True):
-        if row.id in still:
-            by_columns.setdefault(tuple(sorted(value)), []).append({"id": row.id, **value})
-    for same in by_columns.values():
-        tx.update(table, same)
+    tx.set(table, [(row.id, value) for row, value in zip(rows, values, strict=True) if row.id in still])
     ended = [
         row.id for row, value in zip(rows, values, strict=True) if row.id in still and value.get("stage", "") is None
     ]
@@ -309,7 +307,7 @@ def _heads(tx: Tx, candidates: Sequence[Record]) -> tuple[list[Record], dict[int
         )
         .scalar_subquery()
     )
-    query = select(row.c.id, predecessor).where(row.c.id.in_(bindparam("among", expanding=True)))
+    query = select(row.c.id, predecessor).where(among(row.c.id))
     blocked = {row_id: before for row_id, before in tx.all(query, {"among": keyed}) if before is not None}
     return [row for row in candidates if row.id not in blocked], blocked
 
@@ -324,7 +322,7 @@ def _park(tx: Tx, blocked: Mapping[int, int]) -> int:
         return 0
     c = schema.delivery.c
     predecessors = set(blocked.values())
-    query = select(c.id).where(c.id.in_(bindparam("among", expanding=True)), c.stage.is_not(None))
+    query = select(c.id).where(among(c.id), c.stage.is_not(None))
     if not tx.is_sqlite:
         query = query.with_for_update(read=True, skip_locked=True)
     waiting = set(tx.execute(query, {"among": sorted(predecessors)}).scalars())
@@ -341,6 +339,6 @@ def _unpark(tx: Tx, table: Table, finished: Sequence[int]) -> None:
     if table is not schema.delivery or not finished:
         return
     c = table.c
-    successors = update(table).where(c.blocked_by.in_(bindparam("among", expanding=True)))
+    successors = update(table).where(among(c.blocked_by))
     successors = successors.values(due_at=tx.now, blocked_by=None).returning(c.stage)
     tx.wake(*{stage for stage in tx.execute(successors, {"among": list(finished)}).scalars() if stage})

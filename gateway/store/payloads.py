@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, select
 
 from gateway.store import ids, schema
-from gateway.store.engine import IN_LIMIT, Record, Store, Tx, View
+from gateway.store.among import among
+from gateway.store.engine import Record, Store, Tx, View
 
 CHUNK = 1_000_000
 """A body is sealed in pieces of this size, so that a part of a large one can be read without all of it."""
@@ -25,7 +26,7 @@ _chunk = schema.payload_chunk
 _chunks = (
     select(_chunk.c.payload_id, _chunk.c.key_id, _chunk.c.sealed, schema.payload.c.owner)
     .join(schema.payload, schema.payload.c.id == _chunk.c.payload_id)
-    .where(_chunk.c.payload_id.in_(bindparam("among", expanding=True)), _chunk.c.n == bindparam("n"))
+    .where(among(_chunk.c.payload_id), _chunk.c.n == bindparam("n"))
 )
 
 
@@ -187,10 +188,9 @@ def _open(source: Store | View, payload_ids: Sequence[int], n: int) -> dict[int,
     """The n-th chunk of each of these bodies."""
     opened = {}
     with _view(source) as view:
-        for start in range(0, len(payload_ids), IN_LIMIT):
-            for row in view.all(_chunks, {"n": n, "among": payload_ids[start : start + IN_LIMIT]}):
-                belongs_to = _belongs_to(row.payload_id, n, row.owner)
-                opened[row.payload_id] = view.keys.open(row.key_id, row.sealed, belongs_to)
+        for row in view.all(_chunks, {"n": n, "among": payload_ids}):
+            belongs_to = _belongs_to(row.payload_id, n, row.owner)
+            opened[row.payload_id] = view.keys.open(row.key_id, row.sealed, belongs_to)
     if len(opened) != len(payload_ids):
         raise LookupError(f"chunk {n} of a payload is missing: {sorted(set(payload_ids) - set(opened))[:5]}")
     return opened

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
 from gateway.store import ids, schema
+from gateway.store.among import among
 from gateway.store.engine import Record, Store, Tx, View
 
 BATCH = 500
@@ -93,9 +94,9 @@ def _over(owner: str, before: int, lane: str | None) -> list[ColumnElement[bool]
 
 
 def _delete(tx: Tx, payload_ids: list[int]) -> None:
-    among = {"among": payload_ids}
+    these = {"among": payload_ids}
     chunk, canonical = schema.payload_chunk, schema.canonical
-    documents = select(_d.c.id).where(_d.c.payload_id.in_(bindparam("among", expanding=True)))
-    tx.execute(delete(chunk).where(chunk.c.payload_id.in_(bindparam("among", expanding=True))), among)
-    tx.execute(delete(canonical).where(canonical.c.document_id.in_(documents)), among)
-    tx.execute(update(_p).where(_p.c.id.in_(bindparam("among", expanding=True))).values(purged_at=tx.now), among)
+    documents = select(_d.c.id).where(among(_d.c.payload_id))
+    tx.execute(delete(chunk).where(among(chunk.c.payload_id)), these)
+    tx.execute(delete(canonical).where(canonical.c.document_id.in_(documents)), these)
+    tx.execute(update(_p).where(among(_p.c.id)).values(purged_at=tx.now), these)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from gateway.store import ids, schema
+from gateway.store.among import among
 from gateway.store.engine import Record, Tx, View
 
 _t = schema.work_item
@@ -24,7 +25,7 @@ def open_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     if not tx.is_sqlite:
         for lane, key in keys:  # the second worker waits here for the first one's commit
             tx.execute(_only_one, {"key": f"work item {lane} {key}"})
-    is_open = {(row.lane, row.dedupe_key): row.id for row in _open(tx, [key for _, key in keys])}
+    is_open = {(row.lane, row.dedupe_key): row.id for row in _open(tx, keys)}
     opened, fresh = [], []
     for row in rows:
         key = (row["lane"], row.get("dedupe_key"))
@@ -36,8 +37,15 @@ def open_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return opened
 
 
-def _open(tx: Tx, keys: Sequence[str]) -> list[Record]:
-    return [row for row in tx.by_ids(_t, keys, column="dedupe_key") if row.settled_at is None]
+_these = select(_t).where(_t.c.lane == bindparam("_lane"), among(_t.c.dedupe_key), _t.c.settled_at.is_(None))
+
+
+def _open(tx: Tx, keys: Iterable[tuple[str, str]]) -> list[Record]:
+    """The open items with these (lane, dedupe key)."""
+    by_lane: dict[str, list[str]] = {}
+    for lane, key in keys:
+        by_lane.setdefault(lane, []).append(key)
+    return [row for lane, theirs in by_lane.items() for row in tx.all(_these, {"_lane": lane, "among": theirs})]
 
 
 def settle(tx: Tx, item_ids: Sequence[int], by: str) -> list[int]:
@@ -49,7 +57,7 @@ def settle(tx: Tx, item_ids: Sequence[int], by: str) -> list[int]:
 
 def settle_keys(tx: Tx, keys: Sequence[tuple[str, str]], by: str) -> list[int]:
     """Close the open items that have these (lane, dedupe key); returns them."""
-    found = [row.id for row in _open(tx, [key for _, key in keys]) if (row.lane, row.dedupe_key) in set(keys)]
+    found = [row.id for row in _open(tx, keys)]
     return settle(tx, found, by) if found else []
 
 
