@@ -43,7 +43,7 @@ def _copy(source: Traversable, target: Path) -> int:
     for entry in source.iterdir():
         if entry.is_dir():
             count += _copy(entry, target / entry.name)
-        elif entry.name.endswith((".yaml", ".edi", ".json", ".csv", ".xml", ".txt")):
+        elif entry.name.endswith((".yaml", ".edi", ".json", ".csv", ".xml", ".xsd", ".txt")):
             (target / entry.name).write_bytes(entry.read_bytes())
             count += 1
     return count

@@ -24,7 +24,7 @@ from gateway.formats.jsonfile.reading import read as read_json
 from gateway.mapping.faults import MapError, MapFaults, Origin, Problem
 from gateway.mapping.language import Block, Language, Line
 from gateway.mapping.source import Raw
-from gateway.mapping.steps import Pathed, Step, alone, plain, store
+from gateway.mapping.steps import Judges, Pathed, Step, against, alone, plain, store
 from gateway.mapping.text import Part
 from gateway.mapping.values import Carrier, Values, get
 
@@ -74,6 +74,7 @@ class JsonTree(Pathed):
         if self.count and not self.path:
             raise origins["count"].origin.fault("nothing is counted", "a count stands beside the list `split:` names")
         self.several = self.path is not None
+        self.schema: Judges | None = None  # the partner's own, where the agreement names one
         self.check(self.root)
         if self.faults:
             raise MapFaults(self.faults)
@@ -110,6 +111,8 @@ class JsonTree(Pathed):
             found = read_json(part.data)
         except NotJson as error:
             raise MapError([Problem(part.place, part.line, "", None, f"is not JSON: {error}", "")]) from None
+        if self.schema is not None and (broken := self.schema.check(found)):
+            raise MapError([against(self.schema.name, one, part.place, part.line) for one in broken])
         if not isinstance(found, dict):
             why = "is a list where an object is expected" if isinstance(found, list) else "is no object"
             raise MapError([Problem(part.place, part.line, "", None, why, "")])
@@ -227,6 +230,10 @@ class JsonTree(Pathed):
             made.append(one)
         if carrier.problems:
             raise MapError(carrier.problems)
+        if self.schema is not None:
+            broken = [against(self.schema.name, each, "/", None) for one in made for each in self.schema.check(one)]
+            if broken:
+                raise MapError(broken)
         if self.path is None:
             return _file(made[0])
         whole: Any = made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from gateway.mapping.records import Records
 from gateway.mapping.sheet import Sheet
 from gateway.mapping.source import MapText
 from gateway.mapping.split import Split
+from gateway.mapping.steps import Judges
 from gateway.mapping.text import Part, TextFormat, read_all
 from gateway.mapping.tree import Tree
 from gateway.mapping.x12.compiled import Compiled
@@ -231,6 +233,21 @@ class Map:
         ]
         keep = all(self.keeps_leftovers(document, partner) for document in several)
         return self._text.write(several, keep=keep)
+
+    def judged_by(self, schema: Judges) -> Map:
+        """The same map, for a partner whose own schema says what a document may be, read or written."""
+        judged, text = copy.copy(self), copy.copy(self._text)
+        if not isinstance(text, Tree | JsonTree):
+            raise TypeError(f"{self.name} maps {self.document}, for which there are no schemas")
+        text.schema = schema
+        judged.text = text
+        return judged
+
+    @property
+    def begins(self) -> str:
+        """The {uri}name of the element a document of this map is; "" where it is no XML."""
+        text = self.text
+        return "" if not isinstance(text, Tree) else text.path[-1] if text.path else text.root_name
 
     @property
     def _encoding(self) -> str:

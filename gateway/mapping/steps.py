@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
-from gateway.mapping.faults import Fault, MapFault, Origin
+from gateway.formats.schema import Broken
+from gateway.mapping.faults import Fault, MapFault, Origin, Problem
 from gateway.mapping.language import Block, Line
 from gateway.mapping.values import Carrier, Values, put, settle
 
@@ -37,6 +38,16 @@ class Place:
 
     steps: tuple[Step, ...]
     attribute: str = ""
+
+
+class Judges(Protocol):
+    """A schema of a partner's: an XSD (formats/xml/schema.py) or a JSON Schema (formats/jsonfile/schema.py)."""
+
+    name: str
+
+    def check(self, document: Any, /) -> list[Broken]:
+        """Everything it finds wrong in an element, or in the value of a JSON text."""
+        ...
 
 
 class Pathed:
@@ -96,6 +107,14 @@ class Pathed:
     def exact_first(self, block: Block) -> list[Line | Block]:
         """Lines that ask for [child=value] take theirs before a list takes the rest."""
         return sorted(block.items, key=lambda item: -sum(bool(step.child) for step in self.places[id(item)].steps))
+
+
+def against(schema: str, broken: Broken, place: str, line: int | None) -> Problem:
+    """What the partner's own schema finds wrong, as a problem of the document that stands at a place and line."""
+    at = f"{place.rstrip('/')}/{broken.place}" if broken.place else place
+    if line is not None and broken.line is not None:
+        line += broken.line - 1
+    return Problem(at, line, "", broken.value, broken.why, schema)
 
 
 def store(values: Values, block: Block, inner: Values) -> None:

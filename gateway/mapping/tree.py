@@ -28,7 +28,7 @@ from gateway.formats.xml.parts import read as elements
 from gateway.mapping.faults import MapError, MapFaults, Origin, Problem
 from gateway.mapping.language import Block, Language, Line
 from gateway.mapping.source import Raw
-from gateway.mapping.steps import Pathed, Step, alone, placed, store
+from gateway.mapping.steps import Judges, Pathed, Step, against, alone, placed, store
 from gateway.mapping.text import Part, whole
 from gateway.mapping.values import Carrier, Values, get
 
@@ -122,6 +122,7 @@ class Tree(Pathed):
                 raise split.origin.fault(f"split: {split.value} is no element", "write split: Order, or Body/Order")
             self.path = [self.root_name, *(step.name for step in steps.steps)]
         self.several = bool(self.path)
+        self.schema: Judges | None = None  # the partner's own, where the agreement names one
         self.check(self.root)
         if self.faults:
             raise MapFaults(self.faults)
@@ -161,6 +162,8 @@ class Tree(Pathed):
     def read(self, part: Part) -> Values:
         """The values of one document."""
         element, around = self._element(part)
+        if self.schema is not None and (broken := self.schema.check(element)):
+            raise MapError([against(self.schema.name, one, part.place, part.line) for one in broken])
         everything = list(element.iter())  # holds the elements, so that id() names them
         carrier = _Reading(part, around)
         seen: set[object] = set()
@@ -253,6 +256,15 @@ class Tree(Pathed):
         if carrier.problems:
             raise MapError(carrier.problems)
         self._arrange(root)
+        if self.schema is not None:
+            made = [*inner.iterchildren(self.path[-1])] if self.path else [root]
+            broken = [
+                against(self.schema.name, one, f"/{local(str(each.tag))}", None)
+                for each in made
+                for one in self.schema.check(each)
+            ]
+            if broken:
+                raise MapError(broken)
         return bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True))
 
     def _write(self, block: Block, holder: Any, element: Element, carrier: Carrier, number: int = 1) -> None:

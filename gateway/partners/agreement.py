@@ -34,6 +34,13 @@ class Agreement(Terms):
         description="The map, both ways; without one a document is stored and acknowledged only.",
         examples=["x12-850-order"],
     )
+    judged_by: str | None = Field(
+        default=None,
+        alias="schema",
+        description="Their own schema of an XML or JSON document, a file in `schemas/` of their folder: what breaks it "
+        "is refused when it comes, and not sent.",
+        examples=["despatch.xsd", "advice.json"],
+    )
     files: str | None = Field(
         default=None,
         description="For documents without an envelope (CSV, XML, JSON): the names of their files. For what they send "
@@ -64,7 +71,7 @@ class Agreement(Terms):
         return Guide.load(name.release, name.set_id).functional_id if name.standard == "x12" else ""
 
 
-IDENTITY = ("our", "connection", "lane", "receive", "send", "map", "files")  # what a layer cannot say
+IDENTITY = ("our", "connection", "lane", "receive", "send", "map", "schema", "files")  # what a layer cannot say
 
 
 def effective(lines: Node, direction: Direction) -> Node:

@@ -28,9 +28,10 @@ from gateway.partners.company import Company
 from gateway.partners.connection import Connection
 from gateway.partners.faults import Fault, ProfileFaults
 from gateway.partners.judging import faults_between, head
-from gateway.partners.loading import Loaded, code_files, load, standard_terms
+from gateway.partners.loading import Loaded, code_files, load, schema_files, standard_terms
 from gateway.partners.partner import Partner
 from gateway.partners.reading import Node
+from gateway.partners.schemas import compiled
 from gateway.partners.system import System
 from gateway.partners.terms import DEADLINES, Duplicates
 from gateway.partners.values import TradingId
@@ -209,7 +210,12 @@ class Book:
 
     def file_chart(self, agreement: Agreement, answers: Sequence[tuple[str, str]] = ()) -> Map | Own:
         """The map of an agreement about files, or what stands for one where they are in our own JSON."""
-        return Own(agreement.document.set_id) if agreement.map is None else self.chart(agreement, answers)
+        if agreement.map is None:
+            return Own(agreement.document.set_id)
+        chart = self.chart(agreement, answers)
+        if agreement.judged_by is None:
+            return chart
+        return chart.judged_by(compiled(agreement.judged_by, self._schemas(agreement.partner)))
 
     def sending(self, partner: str, document: str, lane: str, company: str | None = None) -> Agreement | None:
         """The agreement under which this partner takes a document: a canonical kind (`shipment`) or a set (`856`)."""
@@ -249,6 +255,16 @@ class Book:
         if rows is None:
             rows = self._rows_made[partner, asked] = Rows.of(code_files(partner, self.files), asked)
         return rows
+
+    def _schemas(self, partner: str) -> frozenset[tuple[str, str]]:
+        found = self._schemas_of.get(partner)
+        if found is None:
+            found = self._schemas_of[partner] = frozenset(schema_files(partner, self.files).items())
+        return found
+
+    @cached_property
+    def _schemas_of(self) -> dict[str, frozenset[tuple[str, str]]]:
+        return {}
 
     @cached_property
     def _rows_made(self) -> dict[tuple[str, tuple[str, ...]], Rows]:
@@ -366,10 +382,11 @@ def _nearest_agreement(dropped: Sequence[Agreement], what: str, said: str) -> st
 
 
 def texts(folder: Path, maps: Path) -> dict[str, str]:
-    """Every YAML file of the two folders and every code table (CSV), named as a book names them."""
+    """Every YAML file of the two folders, every code table (CSV) and schema, named as a book names them."""
     found = {}
     for root, name in ((folder, "partners"), (maps, "maps")):
-        for path in sorted((*root.rglob("*.yaml"), *root.rglob("*.yml"), *root.glob("*/codes/*.csv"))):
+        tables, schemas = root.glob("*/codes/*.csv"), root.glob("*/schemas/*.*")
+        for path in sorted((*root.rglob("*.yaml"), *root.rglob("*.yml"), *tables, *schemas)):
             found[f"{name}/{path.relative_to(root).as_posix()}"] = path.read_text(encoding="utf-8")
     return found
 

@@ -15,6 +15,7 @@ from gateway.partners.agreement import FILE_NAME, Agreement
 from gateway.partners.faults import Fault, nearest
 from gateway.partners.loading import Loaded, code_files
 from gateway.partners.reading import Node
+from gateway.partners.schemas import schema_faults
 from gateway.partners.values import DocumentName, TradingId
 
 
@@ -28,6 +29,7 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
         lines = said.lines["agreement", agreement.name]
         yield from _named_things(said, agreement, lines)
         yield from _document(said, agreement, lines, library)
+        yield from schema_faults(said, agreement, lines, library)
         yield from _site(said, agreement, lines)
     yield from _warehouses(said)
     yield from _codes(said, library)

@@ -3,6 +3,7 @@
 partners/<company>/company.yaml         us
 partners/<partner>/partner.yaml         them, and what we agreed on
 partners/<partner>/codes.yaml           what their codes and units mean; codes/<table>.csv the same as a table
+partners/<partner>/schemas/<name>       their XSD or JSON Schema of a document
 partners/<partner>/answers.yaml         rows people answered at a work item; written by the gateway
 partners/<either>/connections.yaml      wires
 partners/<either>/systems/*.yaml        ERP, CRM, warehouse
@@ -31,6 +32,7 @@ from gateway.partners.terms import RECEIVING, SENDING, Terms
 PRESET = "gateway/partners/presets/standard.yaml"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 FILES = ("company.yaml", "partner.yaml", "connections.yaml", "codes.yaml", "answers.yaml")
+SCHEMAS = (".xsd", ".json")
 CODES = ("codes.yaml", "answers.yaml")  # after codes/*.csv; an answer beats what was written before
 
 
@@ -70,7 +72,7 @@ def load(files: Mapping[str, str]) -> Loaded:
         path = PurePosixPath(name)
         if path.parts[0] != "partners" or not _is_ours(path, said.faults):
             continue
-        if path.suffix == ".csv":
+        if path.suffix in (".csv", *SCHEMAS):
             continue
         try:
             trees[path] = read(name, files[name])
@@ -102,8 +104,10 @@ def _is_ours(path: PurePosixPath, faults: list[Fault]) -> bool:
         or (len(path.parts) == 4 and path.parts[2] == "systems")
     ) and path.suffix == ".yaml"
     known |= len(path.parts) == 4 and path.parts[2] == "codes" and path.suffix == ".csv"
+    known |= len(path.parts) == 4 and path.parts[2] == "schemas" and path.suffix in SCHEMAS
     if not known:
-        remedy = nearest(path.name, FILES) + "; systems stand in systems/, industries in industries/, tables in codes/"
+        remedy = nearest(path.name, FILES) + "; systems stand in systems/, industries in industries/, "
+        remedy += "tables in codes/, schemas in schemas/"
         faults.append(Fault(str(path), 1, "nothing reads this file", remedy))
     elif not NAME.fullmatch(path.parts[1]):
         faults.append(Fault(str(path), 1, f"`{path.parts[1]}` is no name", "use small letters, digits and dashes"))
@@ -282,3 +286,9 @@ def code_files(partner: str, files: Mapping[str, str]) -> list[tuple[str, str]]:
     folder = f"partners/{partner}/"
     tables = sorted(name for name in files if name.startswith(f"{folder}codes/"))
     return [(name, files[name]) for name in (*tables, *(folder + name for name in CODES)) if name in files]
+
+
+def schema_files(partner: str, files: Mapping[str, str]) -> dict[str, str]:
+    """The schemas in a partner's folder, by name."""
+    folder = f"partners/{partner}/schemas/"
+    return {name.removeprefix(folder): text for name, text in files.items() if name.startswith(folder)}

@@ -36,6 +36,7 @@ and `gateway check --schema partner` prints one (also `company`, `connections`, 
 | `partners/<partner>/partner.yaml` | them, and what we agreed on |
 | `partners/<either>/connections.yaml` | wires: one peer, one lane each |
 | `partners/<partner>/codes.yaml`, `codes/<table>.csv` | what their codes and units mean |
+| `partners/<partner>/schemas/*.xsd`, `*.json` | their XSD or JSON Schema, and what it includes |
 | `partners/<partner>/answers.yaml` | the same, as people answered it at work items |
 | `partners/<either>/systems/*.yaml` | our ERP, CRM, warehouse (docs/connectors.md) |
 | `partners/industries/<industry>.yaml` | terms that many partners share |

@@ -9,6 +9,8 @@ from gateway.partners.faults import nearest
 from gateway.pipeline.proofreading import faults_in
 
 ERP = "partners/northwind/systems/erp.yaml"
+FERNHILL, XSD = "partners/fernhill-mills/partner.yaml", "partners/fernhill-mills/schemas/despatch.xsd"
+SUMMIT, ADVICE = "partners/summit/partner.yaml", "partners/summit/schemas/advice.json"
 JUNIPER, CODES = "partners/juniper-row/partner.yaml", "partners/juniper-row/codes.yaml"
 
 # what was mistaken: file, the line as it is, as somebody wrote it, what is said of it, what is offered instead
@@ -245,6 +247,32 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "has no code table `units`",
         "unit",
     ),
+    # schemas of theirs
+    "no such schema": (
+        FERNHILL,
+        "schema: despatch.xsd",
+        "schema: dispatch.xsd",
+        "no schema `dispatch.xsd`",
+        "despatch",
+    ),
+    "schema of another kind": (FERNHILL, "schema: despatch.xsd", "schema: advice.json", "no schema for xml", ".xsd"),
+    "schema for X12": (
+        PARTNER,
+        "    map: x12-856-shipment",
+        "    map: x12-856-shipment\n    schema: a.xsd",
+        "nothing judges a x12 document by a schema",
+        "take the line away",
+    ),
+    "schema of another document": (
+        FERNHILL,
+        "    map: xml-despatch",
+        "    map: xml-ubl-despatch-advice",
+        "declares no element {urn:oasis",
+        "there are {urn:example:despatch:1}Despatch",
+    ),
+    "schema with a fault": (XSD, 'type="Scac" ', 'type="Skac" ', "Skac", "mend the schema"),
+    "schema that breaks off": (XSD, "</xs:schema>", "", "is not XML", "editor"),
+    "JSON Schema with a fault": (ADVICE, '"#/$defs/item"', '"#/$defs/itm"', "refers to #/$defs/itm", "there are"),
     # rules before sending
     "unknown rule": (
         JUNIPER,
@@ -326,6 +354,8 @@ ELSEWHERE = {
     "no YAML",
     "id not theirs",
     "two minds",
+    "schema of another document",
+    "schema that breaks off",
 }
 
 

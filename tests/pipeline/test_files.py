@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pipeline_road import ROOT, Folder, Road
 
-from gateway.canonical import Order, WarehouseOrder
+from gateway.canonical import Order, WarehouseOrder, parse
 from gateway.canonical.values import Quantity
 from gateway.canonical.warehouse import WarehouseLine
 from gateway.lifecycle import DocumentStatus
+from gateway.mapping import MapError
 from gateway.partners.book import Book, texts
 from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import again, release, unwrap
@@ -319,3 +320,81 @@ def test_a_document_runs_again_by_its_place_in_the_file(road: Road) -> None:
     assert documents(road)[1].status == DocumentStatus.STUCK
     assert "row at 3" not in items(road)[-1].title
     assert "PO Date at 3" in items(road)[-1].title
+
+
+DESPATCH = next((ROOT / "sample_docs/maps/xml-despatch/everything").glob("document.*")).read_bytes()
+JUDGED = """
+name: Ridge
+ids: {}
+agreements:
+  in:
+    our: northwind
+    lane: production
+    connection: ridge
+    receive: STANDARD
+    files: "*"
+    map: MAP
+    schema: SCHEMA
+    acknowledge: {with: none}
+  out:
+    our: northwind
+    lane: production
+    connection: ridge
+    send: STANDARD
+    map: MAP
+    schema: SCHEMA
+"""
+
+
+def judged(standard: str, chart: str, schema_file: str) -> Book:
+    """Ridge sends and takes what a schema of its own judges, here one of another partner's."""
+    files = texts(ROOT / "partners", ROOT / "maps")
+    name = schema_file.rpartition("/")[2]
+    files["partners/ridge/connections.yaml"] = CONNECTION
+    files[f"partners/ridge/schemas/{name}"] = files[schema_file]
+    said = JUDGED.replace("STANDARD", standard).replace("MAP", chart).replace("SCHEMA", name)
+    return Book.from_files(files | {"partners/ridge/partner.yaml": said})
+
+
+def test_what_breaks_their_xsd_is_refused_at_its_place(store: Store, tmp_path: Path) -> None:
+    book = judged("xml/despatch", "xml-despatch", "partners/fernhill-mills/schemas/despatch.xsd")
+    road = road_of(store, book, tmp_path)
+    arrive(road, DESPATCH, "ship-1.xml")
+    arrive(road, DESPATCH.replace(b'unit="CS"', b'unit="PK"'), "ship-2.xml")
+    good, bad = documents(road)
+    assert (good.status, bad.status) == (DocumentStatus.DONE, DocumentStatus.INVALID)
+    assert [(one["segment"], one["position"], one["value"]) for one in json.loads(bad.findings)] == [
+        ("/Despatch/Order[1]/Carton[2]/Line/Quantity/@unit", 38, "PK")
+    ]
+    (item,) = items(road)
+    assert "“PK” is not one of EA, CS or KGM." in item.title
+
+
+def test_what_breaks_their_json_schema_is_refused_at_its_pointer(store: Store, tmp_path: Path) -> None:
+    advice = (ROOT / "sample_docs/maps/json-shipping-advice/short/document.json").read_bytes()
+    book = judged("json/shipping-advice", "json-shipping-advice", "partners/summit/schemas/advice.json")
+    road = road_of(store, book, tmp_path)
+    arrive(road, advice.replace(b'"SHORT"', b'"SHRT"'), "ship-1.json")
+    (bad,) = documents(road)
+    assert bad.status == DocumentStatus.INVALID
+    (finding,) = json.loads(bad.findings)
+    assert finding["segment"].startswith("/packages/0/items/")
+    assert "is not one of SHIPPED, PARTIAL, SHORT, CANCELLED or SUBSTITUTED" in items(road)[0].title
+
+
+@pytest.mark.parametrize(
+    ("standard", "chart", "schema_file", "said"),
+    [
+        ("xml/despatch", "xml-despatch", "fernhill-mills/schemas/despatch.xsd", r"/Order\[1\] stands where ShipTo is expected"),
+        ("json/advice", "json-shipping-advice", "summit/schemas/advice.json", "/ lacks packages"),
+    ],
+)
+def test_what_would_break_their_schema_is_not_written(standard: str, chart: str, schema_file: str, said: str) -> None:
+    book = judged(standard, chart, f"partners/{schema_file}")
+    case = ROOT / "sample_docs/maps" / chart
+    approved = parse(next(case.glob("*/canonical.json")).read_text("utf-8"))
+    writer = book.file_chart(book.agreements["ridge/out"])
+    writer.write_text(approved)
+    lacking = approved.model_copy(update={"ship_to": None, "packages": []})
+    with pytest.raises(MapError, match=said):
+        writer.write_text(lacking)
