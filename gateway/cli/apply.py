@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ import typer
 
 from gateway.cli.deciding import decided, who
 from gateway.cli.opening import opened_store, settings
-from gateway.cli.profiles import chosen_names, written
+from gateway.cli.profiles import wanted
 from gateway.cli.stop import Stop
 from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import publishing
@@ -55,7 +55,7 @@ def apply(
         with store.read() as view:
             before = publishing.active_hash(view)
             held = dict(publishing.files_of(view, before)) if before else {}
-        texts = _wanted(held, paths or [])
+        texts = wanted(held, paths or [])
         try:
             book = proofread(texts)
         except ProfileFaults as faults:
@@ -77,17 +77,6 @@ def apply(
         print(f"Published as {book.revision[:12]}; it holds from {active_from or 'now'} on.")
     if changed and not said["published"] and not dry_run:
         raise typer.Exit(LEFT)
-
-
-def _wanted(held: Mapping[str, str], paths: list[Path]) -> dict[str, str]:
-    """The texts of the new revision: all that is written, or what holds with the chosen files laid over it."""
-    files = written()
-    if not paths:
-        # What people answered at work items stays until the files say otherwise.
-        return {name: text for name, text in held.items() if name.endswith("/answers.yaml")} | files
-    names = chosen_names(paths, {*files, *held})
-    kept = {name: text for name, text in held.items() if name not in names}
-    return kept | {name: files[name] for name in names if name in files}
 
 
 def _show(changed: Sequence[Change]) -> None:

@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "check": "Every fault in profiles, maps and guides, with its line and remedy",
     "test": "Do our maps mean what we think? A rehearsal with a partner, and what is missing",
     "apply": "Publish profiles and maps as a new revision, after showing what changes",
+    "diff": "What changed profiles and maps would make of everything that has passed through",
     "key": "API keys: make, list, revoke",
     "inspect": "What is this file? Verdict and findings in plain words",
     "acknowledge": "The acknowledgement a file deserves: 997, 999, TA1 or CONTRL",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from gateway.channels.table import SETTINGS
@@ -62,3 +62,14 @@ def chosen_names(paths: Sequence[Path], names: Iterable[str]) -> set[str]:
         exact = {str(place) for place in holding}
         wanted |= {name for name in names if name in exact or name.startswith(under)}
     return wanted
+
+
+def wanted(held: Mapping[str, str], paths: Sequence[Path]) -> dict[str, str]:
+    """The texts of the new revision: all that is written, or what holds with the chosen files laid over it."""
+    files = written()
+    if not paths:
+        # What people answered at work items stays until the files say otherwise.
+        return {name: text for name, text in held.items() if name.endswith("/answers.yaml")} | files
+    names = chosen_names(paths, {*files, *held})
+    kept = {name: text for name, text in held.items() if name not in names}
+    return kept | {name: files[name] for name in names if name in files}

@@ -25,20 +25,28 @@ NOT_TOLD = (DocumentStatus.WITHHELD, DocumentStatus.REFUSED_BY_US, DocumentStatu
 
 
 def judge(
-    view: View, book: Book, rows: Sequence[Any], made: Mapping[int, Document]
+    view: View, book: Book, rows: Sequence[Any], made: Mapping[int, Document], *, as_composed: bool = False
 ) -> dict[int, dict[Weight, Breaches]]:
-    """Document -> what it breaks, by weight; `made` holds the documents and the orders they answer."""
+    """Document -> what it breaks, by weight; `made` holds the documents and the orders they answer.
+
+    Asked of now, or (`as_composed`) of the moment each was composed.
+    """
     wanted = {}
     for row in rows:
         agreement = book.agreements.get(row.agreement)
         wanted[row.id] = agreement.before_sending.looking() if agreement is not None else {}
     asking = [row for row in rows if wanted[row.id].keys() & NEED_BEFORE and row.answers_document_id is not None]
     earlier = _earlier(view, asking)
-    return {row.id: _judge(view, book, row, made, wanted[row.id], earlier.get(row.id, ())) for row in rows}
+    return {
+        row.id: _judge(
+            row.received_at if as_composed else view.now, book, row, made, wanted[row.id], earlier.get(row.id, ())
+        )
+        for row in rows
+    }
 
 
 def _judge(
-    view: View,
+    at_us: int,
     book: Book,
     row: Any,
     made: Mapping[int, Document],
@@ -50,7 +58,7 @@ def _judge(
         return found
     agreement = book.agreements[row.agreement]
     terms, company = agreement.before_sending, book.companies[agreement.company]
-    now = dt.datetime.fromtimestamp(view.now / 1_000_000, ZoneInfo(company.zone))
+    now = dt.datetime.fromtimestamp(at_us / 1_000_000, ZoneInfo(company.zone))
     order = made.get(row.answers_document_id)
     sending = Sending(made[row.id], order, earlier, now, terms.units, terms.required)
     for breach in breaches([*wanted], sending):

@@ -55,14 +55,15 @@ def write(house: House, rows: Sequence[Any]) -> list[Written]:
         given = given_for(view, [row.id for row in rows if row.map_revision is not None])  # it ran before
         rules = before_sending.judge(view, book, rows, made)
     return [
-        _write(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ()), rules[row.id])
+        through_map(book, row, made[row.id], made.get(row.answers_document_id), given.get(row.id, ()), rules[row.id])
         for row in rows
     ]
 
 
-def _write(
+def through_map(
     book: Book, row: Any, made: Document, answers: Document | None, given: Answers, rules: Mapping[Weight, Breaches]
 ) -> Written:
+    """What the map of its agreement makes of a document, or why it may not leave."""
     agreement = book.agreements.get(row.agreement)
     is_file = agreement is not None and agreement.document.standard in FILES
     if agreement is None or (agreement.map is None and not is_file):

@@ -51,7 +51,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "run", "--only", "sftp"], env=self.environment
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
