@@ -385,7 +385,12 @@ def test_what_breaks_their_json_schema_is_refused_at_its_pointer(store: Store, t
 @pytest.mark.parametrize(
     ("standard", "chart", "schema_file", "said"),
     [
-        ("xml/despatch", "xml-despatch", "fernhill-mills/schemas/despatch.xsd", r"/Order\[1\] stands where ShipTo is expected"),
+        (
+            "xml/despatch",
+            "xml-despatch",
+            "fernhill-mills/schemas/despatch.xsd",
+            r"/Order\[1\] stands where ShipTo is expected",
+        ),
         ("json/advice", "json-shipping-advice", "summit/schemas/advice.json", "/ lacks packages"),
     ],
 )
