@@ -22,6 +22,7 @@ from gateway.formats.report import (
     at_file_level,
 )
 from gateway.formats.words import Names, as_plain
+from gateway.formats.x12.answers import ANSWERING, Answer, answer_of_ta1, answers_of
 
 FLUSH = 500  # pieces
 
@@ -35,9 +36,10 @@ def write(name: str, file: Inspected, out: TextIO) -> Verdict:
     for event in file.events():
         if isinstance(event, SetReport):
             findings = findings_json(event.findings, file.names) if event.findings else "[]"
+            answers = answers_json(answers_of(event.rows), file.names) if event.set in ANSWERING else ""
             pieces.append(
                 f'{document}{{"set": {quoted(event.set)}, "control_number": {quoted(event.control_number)}, '
-                f'"verdict": "{event.verdict}", "segments": {event.segments}, "findings": {findings}}}'
+                f'"verdict": "{event.verdict}", "segments": {event.segments}, "findings": {findings}{answers}}}'
             )
             document = ", "
         elif isinstance(event, Opened):
@@ -49,7 +51,10 @@ def write(name: str, file: Inspected, out: TextIO) -> Verdict:
                 group, document = ", ", ""
         elif isinstance(event, Closed):
             findings = findings_json(event.report.findings, file.names)
-            pieces.append(f'], "verdict": "{event.report.verdict}", "findings": {findings}}}')
+            answers = ""
+            if isinstance(event.report, InterchangeReport) and event.report.answers:
+                answers = answers_json(map(answer_of_ta1, event.report.answers), file.names)
+            pieces.append(f'], "verdict": "{event.report.verdict}", "findings": {findings}{answers}}}')
         else:
             found.append(event)
         verdict = at_file_level(verdict, event)
@@ -78,3 +83,22 @@ def _opened_group(report: GroupReport) -> str:
 def findings_json(findings: Iterable[Finding], names: Names) -> str:
     """Findings as a JSON list, with their sentences."""
     return dumps([as_plain(finding, names) for finding in findings])
+
+
+def answers_json(answers: Iterable[Answer], names: Names) -> str:
+    """What a 997, 999, 824 or TA1 says of documents of ours; only these have the key."""
+    said = [
+        {
+            "outcome": answer.outcome,
+            "about": answer.about,
+            "set": answer.set_id,
+            "control_number": answer.set_control_number,
+            "functional_id": answer.functional_id,
+            "group_control_number": answer.group_control_number,
+            "interchange_control_number": answer.interchange_control_number,
+            "reference": answer.reference,
+            "findings": [as_plain(finding, names) for finding in answer.findings],
+        }
+        for answer in answers
+    ]
+    return f', "answers": {dumps(said)}'

@@ -25,6 +25,7 @@ from gateway.formats.report import (
     at_file_level,
 )
 from gateway.formats.words import Names, say
+from gateway.formats.x12.answers import ANSWERING, Answer, Outcome, answer_of_ta1, answers_of
 
 if TYPE_CHECKING:
     from gateway.cli.as2_inspection import As2Found
@@ -39,6 +40,13 @@ VERDICTS = {
     Verdict.ACCEPT: ("accept", "green"),
     Verdict.ACCEPT_WITH_ERRORS: ("accept with errors", "yellow"),
     Verdict.REJECT: ("reject", "bold red"),
+}
+ANSWERS = {
+    Outcome.ACCEPTED: ("accepts", "green"),
+    Outcome.ACCEPTED_WITH_ERRORS: ("accepts with errors", "yellow"),
+    Outcome.PARTIALLY_ACCEPTED: ("accepts a part of", "yellow"),
+    Outcome.REJECTED: ("refuses", "bold red"),
+    Outcome.UNKNOWN: ("says nothing clear of", "yellow"),
 }
 
 
@@ -62,7 +70,7 @@ class Shown:
             verdict = at_file_level(verdict, event)
             if isinstance(event, SetReport):
                 self._count(event)
-                if event.findings or self._full:
+                if event.findings or self._full or event.set in ANSWERING:
                     self._clean(clean)
                     self._document(event, file.names)
                 else:
@@ -81,6 +89,7 @@ class Shown:
                     number = f" {safe(report.control_number)}" if report.control_number else ""
                     self._line(2, (f"group {safe(report.functional_id)}{number}", ""), (f"  {safe(version)}", "dim"))
                 case Closed(InterchangeReport() as report):
+                    self._answered(map(answer_of_ta1, report.answers), file.names, 2)
                     self._said(report.findings, file.names, 2, "")
                     self._line(
                         1, ("interchange ", ""), (f"{safe(report.control_number)} ", ""), VERDICTS[report.verdict]
@@ -137,6 +146,10 @@ class Shown:
 
     def _document(self, report: SetReport, names: Names) -> None:
         self._heading(report)
+        if report.set in ANSWERING:
+            self._answered(answers_of(report.rows), names, 4)
+        if not report.findings and not self._full:
+            return
         lines = list(report.lines())
         at: dict[int, list[Finding]] = {}
         for finding in report.findings[:FINDINGS_SHOWN]:
@@ -155,6 +168,22 @@ class Shown:
             self._line(4, (f"{'⋮':>5}", "dim"))
         if len(report.findings) > FINDINGS_SHOWN:
             self._line(4, (f"and {len(report.findings) - FINDINGS_SHOWN:,} more findings; --json has all", "dim"))
+
+    def _answered(self, answers: Iterable[Answer], names: Names, indent: int) -> None:
+        """What a partner says of documents of ours; of those they take, only how many."""
+        taken = 0
+        for answer in answers:
+            if answer.outcome is Outcome.ACCEPTED and answer.set_id is not None and answer.kind != "824":
+                taken += 1
+                continue
+            self._line(indent, ANSWERS[answer.outcome], (f" {safe(answer.about)}", "bold"))
+            for finding in answer.findings[:FINDINGS_SHOWN]:
+                words = say(finding, names, answer.set_id or "")
+                self._line(indent + 1, (safe(words.what), ""))
+                code = f"  {finding.code}" + (f" ({safe(finding.standard_code)})" if finding.standard_code else "")
+                self._line(indent + 2, (safe(words.where), "italic"), (code, "dim"))
+        if taken:
+            self._line(indent, ANSWERS[Outcome.ACCEPTED], (f" {_many(taken, 'document')} of it", ""))
 
     def _wanted(self, count: int, at: Iterable[int]) -> list[int]:
         if self._full:

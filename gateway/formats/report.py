@@ -62,6 +62,7 @@ class SetReport:
     lines: Callable[[], Iterable[Line]] = field(repr=False)  # made only where somebody looks
     separators: str = "*:"  # element and component separator, to find an element in a line
     header: Sequence[str] = ()  # ST or UNH as it came, for the acknowledgement; EDIFACT with standard separators
+    rows: Sequence[Sequence[str]] = field(default=(), repr=False)  # of X12, for what an answer says
 
 
 @dataclass(slots=True)
@@ -88,6 +89,7 @@ class InterchangeReport:
     findings: list[Finding] = field(default_factory=list)
     verdict: Verdict = Verdict.ACCEPT
     header: Sequence[str] = ()  # ISA or UNB as it came
+    answers: list[Sequence[str]] = field(default_factory=list)  # TA1 segments in it
 
 
 @dataclass(frozen=True, slots=True)

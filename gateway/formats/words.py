@@ -75,6 +75,7 @@ class Entry:
     who: Mender
     do: str
     ask: str
+    unsaid: str | None  # the sentence where a value of it is not known
 
 
 @cache
@@ -90,7 +91,15 @@ def catalogue() -> Mapping[str, Entry]:
         "transmission": Mender.TRANSMISSION,
     }
     return {
-        code: Entry(entry["what"], entry["why"], entry["right"], menders[entry["who"]], entry["do"], entry["ask"])
+        code: Entry(
+            entry["what"],
+            entry["why"],
+            entry["right"],
+            menders[entry["who"]],
+            entry["do"],
+            entry["ask"],
+            entry.get("unsaid"),
+        )
         for code, entry in yaml.load(text, Loader=yaml.CSafeLoader).items()
     }
 
@@ -100,7 +109,7 @@ def say(finding: Finding, names: Names = NO_NAMES, document: str = "") -> Words:
     entry = catalogue()[finding.code]
     holes = _holes(finding, names, document)
     return Words(
-        _sentence(entry.what, holes),
+        _what(entry, holes),
         holes["where"] or "",
         entry.why,
         _sentence(entry.right, holes),
@@ -113,7 +122,7 @@ def say(finding: Finding, names: Names = NO_NAMES, document: str = "") -> Words:
 def message_and_remedy(finding: Finding, names: Names = NO_NAMES) -> tuple[str, str]:
     """The two sentences that JSON carries."""
     entry = catalogue()[finding.code]
-    return _sentence(entry.what, _holes(finding, names, "")), entry.do
+    return _what(entry, _holes(finding, names, "")), entry.do
 
 
 def as_plain(finding: Finding, names: Names = NO_NAMES) -> dict[str, Any]:
@@ -204,6 +213,13 @@ def _parts(template: str) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
         text = piece[1:-1] if optional else piece
         parts.append((text, tuple(re.findall(r"\{([a-z|]+)\}", text)), optional))
     return tuple(parts)
+
+
+def _what(entry: Entry, holes: Holes) -> str:
+    needed = (hole for _, wanted, optional in _parts(entry.what) if not optional for hole in wanted)
+    if entry.unsaid and not all(any(holes[name] for name in hole.split("|")) for hole in needed):
+        return _sentence(entry.unsaid, holes)
+    return _sentence(entry.what, holes)
 
 
 def _sentence(template: str, holes: Holes) -> str:

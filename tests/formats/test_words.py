@@ -11,10 +11,11 @@ from gateway.formats.edifact.codes import Code as EdifactCode
 from gateway.formats.file import Code as FileCode
 from gateway.formats.finding import Finding
 from gateway.formats.words import Mender, Names, catalogue, place, say
+from gateway.formats.x12.answers import REFUSED
 from gateway.formats.x12.codes import Code as X12Code
 from gateway.formats.xml.inspection import Code as XmlCode
 
-CODES = {code.value for kind in (X12Code, EdifactCode, CsvCode, XmlCode, FileCode) for code in kind}
+CODES = {code.value for kind in (X12Code, EdifactCode, CsvCode, XmlCode, FileCode) for code in kind} | {REFUSED}
 
 
 class OrderNames:

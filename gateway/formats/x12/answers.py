@@ -15,6 +15,8 @@ from gateway.formats.x12.codes import Code
 
 Row = Sequence[str]
 
+ANSWERING = frozenset({"997", "999", "824"})  # the sets that answer ours
+
 
 class Outcome(StrEnum):
     """What a partner made of something we sent."""
@@ -36,6 +38,19 @@ _OUTCOMES = {
     "W": Outcome.REJECTED,
     "X": Outcome.REJECTED,
 }
+# OTI01 begins with its level (T set, G group, B batch, I item); C: accepted with a changed content
+_ADVISED = {**_OUTCOMES, "C": Outcome.ACCEPTED_WITH_ERRORS}
+# Element 647 in our words, where TED02 has none of theirs
+_REASONS = {
+    "006": "it was sent before",
+    "007": "something is missing",
+    "008": "a value is out of its range",
+    "009": "a date is wrong",
+    "010": "the total does not add up",
+    "011": "it does not match what they have",
+    "012": "values stand together that may not",
+    "848": "it is wrong",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,20 @@ class Answer:
     set_control_number: str | None = None  # AK202: ST02 of ours
     reference: tuple[str, str] | None = None  # OTI02, OTI03: the business document an 824 speaks of
     counts: tuple[int, int, int] | None = None  # AK902 to AK904: included, received, accepted
+
+    @property
+    def about(self) -> str:
+        """What it speaks of, as a person would name it."""
+        if self.kind == "TA1":
+            return f"interchange {self.interchange_control_number}"
+        number = " ".join(filter(None, (self.set_id, self.set_control_number)))
+        group = " ".join(filter(None, (self.functional_id, self.group_control_number)))
+        if self.reference is not None and any(self.reference):
+            named = " ".join(self.reference)
+            return f"{named} ({number})" if number else named
+        if number:
+            return f"{number} of group {group}" if group else number
+        return f"group {group}" + (f", {self.counts[2]:,} of {self.counts[0]:,} accepted" if self.counts else "")
 
 
 def _at(row: Row, element: int) -> str:
@@ -133,7 +162,7 @@ def _functional(rows: Iterable[Row], kind: str) -> list[Answer]:
             pending = None
             # "segments in error" repeats what AK3 said
             told = [code for code in (_at(row, n) for n in range(2, 7)) if code and not (code == "5" and findings)]
-            findings += [_finding(_SET, code, segment="ST", position=1) for code in told]
+            findings += [_of_set(code) for code in told]
             outcome = _OUTCOMES.get(_at(row, 1), Outcome.UNKNOWN)
             answers.append(
                 Answer(
@@ -160,6 +189,11 @@ def _functional(rows: Iterable[Row], kind: str) -> list[Answer]:
                 )
             )
     return answers
+
+
+def _of_set(code: str) -> Finding:
+    found = _finding(_SET, code, segment="ST", position=1)
+    return replace(found, expected="segments of it are wrong, they do not say which") if code == "5" else found
 
 
 def _counts(counts: list[int | None]) -> tuple[int, int, int] | None:
@@ -202,7 +236,7 @@ def _application(rows: Iterable[Row]) -> list[Answer]:
             findings = []
             current = Answer(
                 "824",
-                _OUTCOMES.get(_at(row, 1)[1:2], Outcome.UNKNOWN),
+                _ADVISED.get(_at(row, 1)[1:2], Outcome.UNKNOWN),
                 reference=(_at(row, 2), _at(row, 3)),
                 group_control_number=_at(row, 8) or None,
                 set_control_number=_at(row, 9) or None,
@@ -219,11 +253,11 @@ def _application(rows: Iterable[Row]) -> list[Answer]:
                     position=_number(_at(row, 4)),
                     element=int(place[0]) if place else None,
                     value=_at(row, 7) or None,
-                    expected=_at(row, 2) or None,
+                    expected=_at(row, 2) or _REASONS.get(_at(row, 1)),
                 )
             )
         elif tag == "NTE" and current is not None and findings:
-            words = " ".join(filter(None, (findings[-1].expected, _at(row, 2))))
+            words = "; ".join(filter(None, (findings[-1].expected, _at(row, 2))))
             findings[-1] = replace(findings[-1], expected=words)
     close()
     return answers

@@ -20,6 +20,7 @@ from gateway.formats.report import (
 )
 from gateway.formats.x12.codes import Code
 from gateway.formats.x12.frames import (
+    Acknowledged,
     GroupClosed,
     GroupOpened,
     InterchangeClosed,
@@ -87,6 +88,8 @@ class _Judge:
                 own = verdict_of(interchange.findings)
                 interchange.verdict = within(own, interchange.verdict)
                 yield Closed(interchange)
+            elif isinstance(frame, Acknowledged):
+                self._interchange.answers.append(frame.ta1)
             elif isinstance(frame, Skipped):
                 yield frame.finding
 
@@ -116,7 +119,8 @@ class _Judge:
         separators = self._separators
         lines: Callable[[], Iterable[Line]] = partial(_lines, guide, frame.rows, positions, separators.element)
         shown = separators.element + (separators.component or ":")
-        return SetReport(set_id, frame.control_number, len(frame.rows), findings, verdict, lines, shown, frame.rows[0])
+        header, size = frame.rows[0], len(frame.rows)
+        return SetReport(set_id, frame.control_number, size, findings, verdict, lines, shown, header, frame.rows)
 
 
 def _lines(guide: Guide | None, rows: list[Row], positions: list[int], element: str) -> Iterator[Line]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from x12_documents import rows
 
+from gateway.formats.finding import Finding
+from gateway.formats.words import message_and_remedy, place
 from gateway.formats.x12.answers import Outcome, answer_of_ta1, answers_of
+from gateway.formats.x12.codes import Code
 
 
 def test_a_997_of_ak9_alone_answers_the_group() -> None:
@@ -28,6 +31,28 @@ def test_a_component_is_found_whatever_separates_it() -> None:
     found = ["ST*997*1", "AK1*PO*1", "AK2*850*7", "AK3*REF*4*N1*8", "AK4*4:2*127*5*LONG", "AK5*R*5", "AK9*R*1*1*0"]
     (finding,) = answers_of(rows(found))[0].findings
     assert (finding.element, finding.component, finding.loop, finding.reference) == (4, 2, "N1", "127")
+
+
+STANDARD = sorted({code.standard for code in Code if code.standard} | {"15", "99", "I9", ""})
+
+
+@pytest.mark.parametrize("code", STANDARD)
+def test_whatever_a_partner_says_has_a_sentence_without_a_hole(code: str) -> None:
+    said = [
+        ["ST*997*1", "AK1*PO*1", "AK2*850*7", f"AK3*REF*4**{code}", "AK5*R*5", "AK9*R*1*1*0", "SE*7*1"],
+        ["ST*997*1", "AK1*PO*1", "AK2*850*7", "AK3*REF*4**8", f"AK4*2**{code}", "AK5*R*5", "AK9*R*1*1*0", "SE*8*1"],
+        ["ST*997*1", "AK1*PO*1", "AK2*850*7", f"AK5*R*{code}", f"AK9*R*1*1*0*{code}", "SE*6*1"],
+        ["ST*824*1", "BGN*11*1*20260115", "OTI*TR*IV*INV123", f"TED*{code}", "SE*5*1"],
+    ]
+    found: list[Finding] = [finding for one in said for answer in answers_of(rows(one)) for finding in answer.findings]
+    found += answer_of_ta1(["TA1", "000000007", "260115", "0930", "R", code]).findings
+    assert found
+    for finding in found:
+        sentence, remedy = message_and_remedy(finding)
+        assert "nothing" not in sentence
+        assert "segment a segment" not in sentence
+        assert remedy
+        assert place(finding) or finding.code == "refused-by-partner"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +82,15 @@ def test_an_824_names_the_document_and_the_words_of_its_refusal() -> None:
     )
     (finding,) = refused.findings
     assert (finding.segment, finding.position, finding.element, finding.value) == ("IT1", 5, 4, "9.95")
-    assert finding.expected == "Price differs from order Ask your buyer"
+    assert finding.expected == "Price differs from order; Ask your buyer"
     assert (accepted.outcome, accepted.findings) == (Outcome.ACCEPTED, ())
+
+
+def test_an_824_without_words_of_its_own_is_said_in_ours() -> None:
+    text = ["ST*824*1", "BGN*11*1*20260115", "OTI*TC*IV*INV123", "TED*007**IT1*5*4", "SE*5*1"]
+    (answer,) = answers_of(rows(text))
+    assert (answer.outcome, answer.about) == (Outcome.ACCEPTED_WITH_ERRORS, "IV INV123")
+    assert message_and_remedy(answer.findings[0])[0] == "They do not accept what we sent: something is missing."
 
 
 def test_another_set_answers_nothing() -> None:
