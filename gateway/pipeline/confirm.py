@@ -1,4 +1,8 @@
-"""confirm: what a partner answered (997, 999, TA1) closes what it speaks of, or becomes a work item in plain words."""
+"""confirm: what a partner answered (997, 999, 824) closes what it speaks of, or becomes a work item in plain words.
+
+A 997 or 999 says whether a document can be read, and comes once: the first one counts. An 824 says whether it can be
+used, so its refusal counts after a 997 that accepted the same document.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from sqlalchemy import bindparam, select, update
 
 from gateway.canonical.warehouse import TAKEN_BACK
 from gateway.formats import words
+from gateway.formats.names import names_for
 from gateway.formats.x12.answers import Answer, answers_of
 from gateway.formats.x12.answers import Outcome as Verdict
 from gateway.formats.x12.framing import rows_of
@@ -17,7 +22,7 @@ from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen, order_key, warehouse_order_key
-from gateway.pipeline.staging import read_with
+from gateway.pipeline.staging import as_json, read_with
 from gateway.store import payloads
 from gateway.store.engine import Tx
 from gateway.store.schema import document, functional_group, interchange
@@ -29,18 +34,29 @@ class Answered:
 
     functional_id: str
     control_number: str  # GS06 of ours, as they wrote it
-    whole: Answer | None  # about the group
+    whole: Answer | None  # about the group, or about a document an 824 names
     sets: Mapping[str, Answer]  # ST02 of ours without leading zeros -> about that set
+
+    @property
+    def named(self) -> str:
+        """The group as a person would name it."""
+        return f"group {self.functional_id} {self.control_number}"
 
     def on(self, control_number: str) -> Answer | None:
         """What it says of one set: by name, or by what it says of the whole group; None if it does not say."""
         named = self.sets.get(_number(control_number))
         if named is not None or self.whole is None:
             return named
-        # AK9 A, E or R holds for every set; P leaves open which, unless they are named.
-        return self.whole if self.whole.outcome is not Verdict.PARTIALLY_ACCEPTED else None
+        # AK9 A, E or R holds for every set; P leaves open which, unless they are named. An 824 names one document.
+        open_which = self.whole.outcome is Verdict.PARTIALLY_ACCEPTED and self.whole.kind != "824"
+        return None if open_which else self.whole
 
 
+MOST_IN_A_GROUP = 1_000  # documents an envelope of ours takes (partners/terms.py)
+_SETTLED = {  # by whether it is an 824: the answers that change nothing any more
+    False: {(DocumentStatus.CONFIRMED, Outcome.REFUSED), (DocumentStatus.REFUSED, Outcome.CONFIRMED)},
+    True: {(DocumentStatus.CONFIRMED, Outcome.CONFIRMED), (DocumentStatus.REFUSED, Outcome.CONFIRMED)},
+}
 ACCEPTED = frozenset({Verdict.ACCEPTED, Verdict.ACCEPTED_WITH_ERRORS})
 
 
@@ -63,8 +79,9 @@ def read(house: House, rows: Sequence[Any]) -> list[tuple[Any, list[Answered]]]:
 def _by_group(answers: Sequence[Answer]) -> list[Answered]:
     groups: dict[tuple[str, str], list[Answer]] = {}
     for one in answers:
-        groups.setdefault((one.functional_id or "", one.group_control_number or ""), []).append(one)
-    return [
+        if one.kind != "824":
+            groups.setdefault((one.functional_id or "", one.group_control_number or ""), []).append(one)
+    return [Answered("", "", one, {}) for one in answers if one.kind == "824"] + [
         Answered(
             functional_id,
             number,
@@ -82,11 +99,11 @@ def record(tx: Tx, house: House, results: Sequence[tuple[Any, list[Answered]]]) 
     facts: list[Fact] = []
     for row, answers in results:
         for answer in answers:
-            group = _group(tx, row, answer)
-            if group is None:
+            sent = _named(tx, row, answer.whole) if row.set_id == "824" else _sent(tx, row, answer)
+            if sent is None:
                 alerts.append(_unmatched(row, answer))
             else:
-                _close(tx, row, answer, group, alerts, facts)
+                _close(tx, row, answer, sent, alerts, facts)
         values = {"status": DocumentStatus.DONE, "kind": "acknowledgement", "updated_at": tx.now}
         finished.append((row, values))
     happen(tx, house, facts)
@@ -94,9 +111,9 @@ def record(tx: Tx, house: House, results: Sequence[tuple[Any, list[Answered]]]) 
     return finished
 
 
-def _group(tx: Tx, row: Any, answer: Answered) -> Any:
-    """The group this answers: AK101 + AK102, both parties and the lane, the newest that is still open first."""
-    return tx.first(
+def _sent(tx: Tx, row: Any, answer: Answered) -> Sequence[Any] | None:
+    """The documents of the group this answers: AK101 + AK102, parties and lane, the newest still open first."""
+    group = tx.first(
         select(functional_group.c.id, functional_group.c.acknowledged_by)
         .join(interchange, interchange.c.id == functional_group.c.interchange_id)
         .where(
@@ -110,10 +127,43 @@ def _group(tx: Tx, row: Any, answer: Answered) -> Any:
         .order_by(functional_group.c.acknowledged_by.is_not(None), functional_group.c.id.desc())
         .limit(1)
     )
+    if group is None:
+        return None
+    tx.execute(update(functional_group).where(functional_group.c.id == group.id).values(acknowledged_by=row.id))
+    return tx.all(select(document).where(document.c.group_id == group.id).order_by(document.c.id))
 
 
-def _close(tx: Tx, row: Any, answer: Answered, group: Any, alerts: list[Alert], facts: list[Fact]) -> None:
-    sent = tx.all(select(document).where(document.c.group_id == group.id).order_by(document.c.id))
+def _named(tx: Tx, row: Any, said: Answer | None) -> Sequence[Any] | None:
+    """What an OTI speaks of: by the control numbers it gives, else by the number of the business document."""
+    assert said is not None
+    ours = (
+        select(document)
+        .join(functional_group, functional_group.c.id == document.c.group_id)
+        .where(
+            document.c.direction == "out",
+            document.c.company == row.company,
+            document.c.partner == row.partner,
+            document.c.lane == row.lane,
+            document.c.kind != "acknowledgement",
+        )
+        .order_by(document.c.id.desc())
+    )
+    if said.set_id is not None:
+        ours = ours.where(document.c.set_id == said.set_id)
+    number = said.reference[1] if said.reference is not None else ""
+    if said.group_control_number is not None:
+        in_group = functional_group.c.control_number == _number(said.group_control_number)
+        found = tx.all(ours.where(in_group).limit(MOST_IN_A_GROUP))
+        if said.set_control_number is not None:
+            found = [one for one in found if _number(one.control_number) == _number(said.set_control_number)]
+        found = [one for one in found if one.business_key == number] or found
+        if found:
+            return [one for one in found if one.group_id == found[0].group_id]
+    found = tx.all(ours.where(document.c.business_key == number).limit(1)) if number else []
+    return found or None
+
+
+def _close(tx: Tx, row: Any, answer: Answered, sent: Sequence[Any], alerts: list[Alert], facts: list[Fact]) -> None:
     changes = []
     for ours in sent:
         verdict = answer.on(ours.control_number)
@@ -121,9 +171,10 @@ def _close(tx: Tx, row: Any, answer: Answered, group: Any, alerts: list[Alert], 
             continue  # named by a later answer: a partner may answer a group piece by piece
         accepted = verdict.outcome in ACCEPTED
         outcome = Outcome.CONFIRMED if accepted else Outcome.REFUSED
-        if (ours.status, outcome) in (("confirmed", Outcome.REFUSED), ("refused", Outcome.CONFIRMED)):
+        if (ours.status, outcome) in _SETTLED[verdict.kind == "824"]:
             continue  # the first answer counts; a contradiction changes nothing silently
-        changes.append({"at": ours.id, "now": move(ours.status, outcome)})
+        findings = as_json(verdict.findings) if verdict.findings else ours.findings
+        changes.append({"at": ours.id, "now": move(ours.status, outcome), "said": findings})
         data = {"kind": ours.kind, "number": ours.business_key, "document_id": ours.id, "accepted": accepted}
         kind = "document.confirmed" if accepted else "document.refused"
         keys = _keys(tx, ours)
@@ -134,16 +185,18 @@ def _close(tx: Tx, row: Any, answer: Answered, group: Any, alerts: list[Alert], 
         tx.execute(
             update(document)
             .where(document.c.id == bindparam("at"))
-            .values(status=bindparam("now"), confirm_due_at=None, updated_at=tx.now),
+            .values(status=bindparam("now"), findings=bindparam("said"), confirm_due_at=None, updated_at=tx.now),
             changes,
         )
-    tx.execute(update(functional_group).where(functional_group.c.id == group.id).values(acknowledged_by=row.id))
 
 
 def _refused(row: Any, ours: Any, verdict: Answer) -> Alert:
-    reason = "; ".join(words.message_and_remedy(one)[0] for one in verdict.findings) or "they do not say why"
+    names = names_for(ours.standard, ours.version)
+    sentences = [words.message_and_remedy(one, names)[0] for one in verdict.findings]
+    reason = " ".join(sentences).rstrip(".") or "they do not say why"
     said = {"kind": ours.kind, "business_key": ours.business_key, "reason": reason}
-    where = f"our {ours.set_id} D-{ours.id}; their {row.set_id} D-{row.id}"
+    first = words.place(verdict.findings[0]) if verdict.findings else ""
+    where = ", ".join(filter(None, (f"our {ours.set_id} D-{ours.id}", first))) + f"; their {row.set_id} D-{row.id}"
     subject = ("document", ours.id)
     key = f"document:{ours.id}:refused"
     return Alert("answer-refused", ours.lane, key, said, where, subject, ours.partner, ours.correlation_id)
@@ -164,6 +217,7 @@ def _keys(tx: Tx, ours: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _unmatched(row: Any, answer: Answered) -> Alert:
-    data = {"functional_id": answer.functional_id, "control_number": answer.control_number}
-    key = f"unmatched:{row.partner}:{answer.functional_id}:{answer.control_number}"
+    about = answer.whole.about if row.set_id == "824" and answer.whole else answer.named
+    data = {"about": about}
+    key = f"unmatched:{row.partner}:{about}"
     return Alert("answer-unmatched", row.lane, key, data, f"{row.set_id} D-{row.id}", ("document", row.id), row.partner)

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select, update
 
 from gateway.formats import words
 from gateway.formats.finding import Finding, Severity
+from gateway.formats.x12.answers import ANSWERING
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
 from gateway.partners.terms import Duplicates
@@ -22,7 +23,7 @@ from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
-from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Interchange, Portion, findings_of, plain
+from gateway.pipeline.staging import Interchange, Portion, findings_of, plain
 from gateway.store.among import among
 from gateway.store.canonical_documents import Form, store_forms
 from gateway.store.engine import Tx
@@ -199,13 +200,13 @@ def _answer_again(tx: Tx, interchange_id: int) -> None:
 
 
 def _rejected(one: Interchange) -> Alert:
-    reasons = ", ".join(f.code for f in one.findings if f.severity is Severity.REJECTS)
+    reasons = " ".join(acknowledge.spoken(f) for f in one.findings if f.severity is Severity.REJECTS)
     number = one.values["control_number"]
     return Alert(
         "interchange-rejected",
         one.values["lane"],
         f"transmission:{one.row.id}:{one.values['offset']}:rejected",
-        {"control_number": number, "reason": reasons.replace("-", " ")},
+        {"control_number": number, "reason": reasons.rstrip(".")},
         f"Interchange {number}, transmission T-{one.row.id}",
         ("transmission", one.row.id),
         one.values["partner"],
@@ -313,7 +314,7 @@ def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int,
 
 def _stage(values: dict[str, Any]) -> str | None:
     """The work that is owed to a valid document; one without an agreement waits for a person."""
-    if values["set_id"] in ACKNOWLEDGEMENTS:
+    if values["set_id"] in ANSWERING:
         return "confirm"
     return "translate" if values["agreement"] else None
 

@@ -369,10 +369,10 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "answer-unmatched": Situation(
         "source data",
-        "{partner} answered a group we never sent: {functional_id} {control_number}.",
+        "{partner} answered what we never sent: {about}.",
         "Nothing was changed by it.",
         "{partner}'s EDI desk or our engineer",
-        "Compare with the groups we sent around that time, or ask them. {closest}",
+        "Compare with what we sent around that time, or ask them.",
     ),
     "change-unmatched": Situation(
         "orchestration",

@@ -16,8 +16,6 @@ from gateway.pipeline.alert import Alert
 from gateway.store.engine import View
 from gateway.store.schema import interchange
 
-ACKNOWLEDGEMENTS = frozenset({"997", "999"})
-
 
 @dataclass(slots=True)
 class Group:

@@ -25,6 +25,7 @@ from sqlalchemy import func, select, update
 from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.finding import FormatError, Severity
 from gateway.formats.x12.acknowledge import SetOutcome
+from gateway.formats.x12.answers import ANSWERING
 from gateway.formats.x12.frames import (
     Acknowledged,
     GroupClosed,
@@ -44,7 +45,7 @@ from gateway.partners.book import Match
 from gateway.pipeline import files, release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
-from gateway.pipeline.staging import ACKNOWLEDGEMENTS, Group, Interchange, Portion, Staged, as_json, findings_of
+from gateway.pipeline.staging import Group, Interchange, Portion, Staged, as_json, findings_of
 from gateway.pipeline.translate import Carried, NotCarried, carry
 from gateway.store import lease, payloads
 from gateway.store.schema import document, functional_group, interchange, transmission
@@ -400,7 +401,7 @@ class _Reading:
             )
             if found.agreement is not None and group.values["agreement"] is None:
                 group.values["agreement"] = found.agreement.name
-            elif found.agreement is None and set_id not in ACKNOWLEDGEMENTS and current.aside is None:
+            elif found.agreement is None and set_id not in ANSWERING and current.aside is None:
                 self.portion.alerts.append(
                     Alert(
                         "no-agreement",

@@ -188,6 +188,68 @@ def test_a_997_for_nothing_of_ours_becomes_a_work_item(road: Road) -> None:
     assert codes(road) == ["answer-unmatched"]
 
 
+def advice(fate: str, *oti: str, errors: tuple[str, ...] = (), number: int = 901) -> bytes:
+    """An 824 from the retailer about one document of ours."""
+    body = ["BGN*11*ADV-1*20261121", "*".join(("OTI", fate, *oti)), *errors]
+    sets = [["ST*824*0001", *body, f"SE*{len(body) + 2}*0001"]]
+    return interchange(sets, number=number, functional_id="AG", group=number)
+
+
+def test_a_refusal_by_824_counts_after_the_997_that_accepted(road: Road) -> None:
+    accepted_order(road)
+    road.deliver()
+    (group,) = [row for row in road.rows(schema.functional_group) if row.functional_id == "PR"]
+    road.receive(acknowledgement("PR", group.control_number), name="997")
+    road.work()
+    (ours,) = road.rows(schema.document, direction="out", set_id="855")
+    said = ("TED*007**PO1*6*2*330**", "NTE*GEN*Call our buyer")
+    names = ("TR", "PO", "HP-1001", "NORTHWIND", "HARBORPINE", "20261120", "", group.control_number, "1", "855")
+    road.receive(advice(*names, errors=said), name="824")
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.code == "answer-refused"
+    assert "something is missing; Call our buyer" in item.title
+    assert "segment 6, PO1-02" in item.where_
+    (ours,) = road.rows(schema.document, direction="out", set_id="855")
+    assert ours.status == "refused"
+    assert '"refused-by-partner"' in ours.findings
+    assert [row.type for row in road.rows(schema.event, type="document.refused")] == ["document.refused"]
+    (theirs,) = road.rows(schema.document, set_id="824")
+    assert (theirs.status, theirs.kind) == ("done", "acknowledgement")
+
+
+def test_an_824_finds_what_it_speaks_of_by_its_business_number(road: Road) -> None:
+    accepted_order(road)
+    road.deliver()
+    road.receive(advice("TA", "PO", "HP-1001"), name="accepted")
+    road.work()
+    (ours,) = road.rows(schema.document, direction="out", set_id="855")
+    assert (ours.status, codes(road)) == ("confirmed", [])
+    road.receive(advice("TP", "PO", "HP-1001", errors=("TED*848*Line 2",), number=902), name="partly")
+    road.work()
+    assert codes(road) == ["answer-refused"]
+
+
+def test_an_824_for_nothing_of_ours_becomes_a_work_item(road: Road) -> None:
+    road.receive(advice("TR", "IV", "INV-77120"))
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    assert (item.code, "IV INV-77120" in item.title) == ("answer-unmatched", True)
+
+
+def test_a_997_that_says_only_that_segments_are_wrong_becomes_a_work_item(road: Road) -> None:
+    accepted_order(road)
+    road.deliver()
+    (group,) = [row for row in road.rows(schema.functional_group) if row.functional_id == "PR"]
+    body = [f"AK1*PR*{group.control_number}", "AK2*855*0001", "AK5*R*5", "AK9*R*1*1*0"]
+    sets = [["ST*997*0001", *body, "SE*6*0001"]]
+    road.receive(interchange(sets, number=900, functional_id="FA"), name="997")
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.code == "answer-refused"
+    assert "they do not say which" in item.title
+
+
 def test_a_large_interchange_is_stored_in_portions_and_released_once(road: Road) -> None:
     orders = [order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, 1203)]
     road.receive(interchange(orders))
