@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,6 +52,8 @@ MEDIA_TYPES = {
     "application/xml": ("xml",),
     "text/xml": ("xml",),
 }
+
+SENDERS = 4096  # of whom a book remembers on what terms they send: strangers must not fill the memory
 
 Pair = tuple[str, str]  # qualifier and id as they stood in an envelope
 
@@ -120,6 +122,9 @@ class Book:
 
     def parties(self, connection: str, sender: Pair, receiver: Pair, lane: str) -> Parties:
         """Who sent an interchange to which of our companies; a partner counts only on a connection of theirs."""
+        return self._parties(connection, sender, receiver, lane)
+
+    def _find_parties(self, connection: str, sender: Pair, receiver: Pair, lane: str) -> Parties:
         company = self._company_of(receiver)
         partner = self._partner_of(sender)
         if partner is None:
@@ -143,6 +148,11 @@ class Book:
         connection: str,
     ) -> Match:
         """The agreement a received document falls under. Without a set id the group's functional id decides."""
+        return self._matches(sender, receiver, functional_id, release, set_id, lane, connection)
+
+    def _find_match(
+        self, sender: Pair, receiver: Pair, functional_id: str, release: str, set_id: str, lane: str, connection: str
+    ) -> Match:
         partner = self._partner_of(sender)
         if partner is None:
             return Match(None, "unknown sender", self._closest(sender))
@@ -293,7 +303,11 @@ class Book:
 
     def subscriptions(self, event_type: str, lane: str) -> Sequence[Connection]:
         """The webhooks that want to be told of an event."""
-        return [connection for connection in self.connections.values() if connection.wants(event_type, lane)]
+        key = (event_type, lane)
+        if key not in self._subscriptions:
+            every = self.connections.values()
+            self._subscriptions[key] = [connection for connection in every if connection.wants(event_type, lane)]
+        return self._subscriptions[key]
 
     def acknowledging(self, partner: str | None, lane: str) -> Agreement | None:
         """The agreement whose terms answer this partner's interchanges: TA1 is theirs, not one document's."""
@@ -316,6 +330,18 @@ class Book:
     @cached_property
     def _sending(self) -> dict[tuple[str, str, str, str | None], Agreement | None]:
         return {}
+
+    @cached_property
+    def _subscriptions(self) -> dict[tuple[str, str], Sequence[Connection]]:
+        return {}
+
+    @cached_property
+    def _parties(self) -> Callable[[str, Pair, Pair, str], Parties]:
+        return lru_cache(SENDERS)(self._find_parties)
+
+    @cached_property
+    def _matches(self) -> Callable[[Pair, Pair, str, str, str, str, str], Match]:
+        return lru_cache(SENDERS)(self._find_match)
 
     @cached_property
     def _destinations(self) -> dict[tuple[str, str, str], Sequence[System]]:

@@ -194,9 +194,8 @@ def judge(tx: Tx, book: Book, one: Interchange, portion: Portion) -> None:
     if one.row.reason == RUN_AGAIN:
         return
     c = interchange.c
-    if not tx.is_sqlite:  # two workers with the same file: the second waits and then sees the first
-        name = ("file " + "|".join((values["partner"], values["lane"], values["content_sha256"])),)
-        tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", name)
+    # Two workers with the same file: the second waits and then sees the first.
+    tx.take_turns(["file " + "|".join((values["partner"], values["lane"], values["content_sha256"]))])
     before = tx.first(
         select(c.id, c.transmission_id)
         .where(

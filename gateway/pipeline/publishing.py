@@ -46,8 +46,7 @@ def publish(tx: Tx, book: Book, *, by: str, active_from: int | None = None) -> b
 
 def alone(tx: Tx) -> None:
     """Until this transaction ends nobody else publishes: what is added to the active book is not lost to another."""
-    if not tx.is_sqlite:
-        tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended('publishing', 0))")
+    tx.take_turns(["publishing"])
 
 
 def active_hash(view: View, at: int | None = None) -> str | None:

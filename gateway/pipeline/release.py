@@ -110,11 +110,8 @@ def _number_of(one: Interchange) -> tuple[str, str, str, str]:
 def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
     """The numbers of these interchanges that were used before, each with its first interchange that was used."""
     numbers = sorted({_number_of(one) for one in closed if one.aside is None and not one.agreement})
-    if not tx.is_sqlite:
-        # Two workers with the same number at the same moment: the second waits and then sees the first.
-        for number in numbers:
-            key = ("interchange " + "|".join(number),)
-            tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", key)
+    # Two workers with the same number at the same moment: the second waits and then sees the first.
+    tx.take_turns(["interchange " + "|".join(number) for number in numbers])
     used: Used = {}
     by_parties: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for company, partner, lane, used_number in numbers:
@@ -261,13 +258,13 @@ def _outcome(one: Interchange) -> Outcome | None:
     }.get(one.status, Outcome.RELEASED)
 
 
-_NOT_TRANSLATED = dict.fromkeys(("kind", "business_key", "map_revision", "profile_revision", "code_version"))
+_NOT_TRANSLATED = dict.fromkeys(("kind", "business_key", "gist", "map_revision", "profile_revision", "code_version"))
 
 
 def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int, Outcome | None]) -> None:
     rows: dict[int, dict[str, Any]] = {}
     mapped: list[translate.Translated] = []
-    kept: list[tuple[int, Form, str]] = []
+    kept: list[tuple[int, Form]] = []
     for staged, number in zip(portion.documents, take(tx, "document", len(portion.documents)), strict=True):
         values = dict(staged.values)
         rejected = values.pop("rejected")
@@ -300,8 +297,9 @@ def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int,
             portion.alerts.append(_document_rejected(number, values))
         if stage == "translate" and staged.carried is not None:
             if outcome is None or staged.interchange.staged:  # in the order of the file: after those staged before
-                kept.append((number, staged.carried.form, staged.carried.gist.json()))
-                row["stage"] = "route"
+                gist = staged.carried.gist
+                kept.append((number, staged.carried.form))
+                row |= gist.columns() | {"gist": gist.json(), "stage": "route"}
             else:
                 mapped.append(translate.Translated(SimpleNamespace(**row), staged.carried))
         if due_at is not None and row["stage"]:
@@ -326,7 +324,7 @@ def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> None:
     mine = update(document).where(document.c.interchange_id == one.id, document.c.status == DocumentStatus.STAGED)
     seen = {"released": True, "updated_at": tx.now}
     if outcome is not Outcome.RELEASED:
-        tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), stage=None, **seen))
+        tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), stage=None, gist=None, **seen))
         return
     refused = move(DocumentStatus.STAGED, Outcome.REJECTED)
     tx.execute(mine.where(stage == "rejected").values(status=refused, stage=None, **seen))

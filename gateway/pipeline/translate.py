@@ -85,6 +85,15 @@ class Gist:
     map_revision: str
     profile_revision: str
 
+    def columns(self) -> dict[str, Any]:
+        """What of it stands in the document's row."""
+        return {
+            "kind": self.kind,
+            "business_key": self.business_key,
+            "map_revision": self.map_revision,
+            "profile_revision": self.profile_revision,
+        }
+
     def json(self) -> str:
         revisions = [self.map_revision, self.profile_revision]
         return to_json([self.kind, self.business_key, self.keys, self.data, *revisions]).decode()
@@ -236,11 +245,9 @@ def part_of(row: Any, data: bytes, head: str) -> Part:
     return Part(int(row.control_number), row.offset, row.size, row.place, line, data, head)
 
 
-def recall(house: House, rows: Sequence[Any]) -> list[Translated]:
+def recall(rows: Sequence[Any]) -> list[Translated]:
     """The gist of documents that were mapped while their interchange was being read."""
-    with house.store.read() as view:
-        kept = canonical_documents.gists(view, [row.id for row in rows])
-    return [Translated(row, Carried(Gist.of_json(kept[row.id]), None)) for row in rows]
+    return [Translated(row, Carried(Gist.of_json(row.gist), None)) for row in rows]
 
 
 def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[Any, dict[str, Any]]]:
@@ -250,7 +257,8 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
     finished: list[tuple[Any, dict[str, Any]]] = []
     alerts: list[Alert] = []
     facts: list[Fact] = []
-    stored: list[tuple[int, canonical_documents.Form, str | None]] = []
+    stored: list[tuple[int, canonical_documents.Form]] = []
+    again: list[int] = []
     results, siblings = _siblings(tx, results)
     known = _known(tx, results)
     book = house.book()
@@ -267,16 +275,20 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
             finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
             continue
         gist = end.gist
-        values |= {"map_revision": gist.map_revision, "profile_revision": gist.profile_revision}
-        values |= {"kind": gist.kind, "business_key": gist.business_key}
+        if row.gist is None or row.kind is None:  # otherwise they stand in the row since it was staged
+            values |= gist.columns()
+        if row.gist is not None:
+            values["gist"] = None
         outcome = _duplicate(book, row, gist, known, alerts)
         known.setdefault((row.partner, row.lane, gist.kind, gist.business_key), row.content_sha256)
         finished.append((row, {**values, "status": move(row.status, outcome)}))
         if end.form is not None:
-            stored.append((row.id, end.form, None))
+            stored.append((row.id, end.form))
+            if row.map_revision is not None:  # it ran before
+                again.append(row.id)
         if outcome is Outcome.TRANSLATED:
             facts.append(_fact(row, gist))
-    canonical_documents.store_forms(tx, stored)
+    canonical_documents.store_forms(tx, stored, again)
     advised = [r.row.id for r in results if isinstance(r.end, Carried) and r.end.gist.kind == advices.KIND]
     placed = advices.place(tx, facts, frozenset(advised))
     for row, values in finished:

@@ -45,6 +45,10 @@ class among(FunctionElement[bool]):
     def __init__(self, column: Column[Any], name: str = "among") -> None:
         super().__init__(column, bindparam(name, type_=_Many(column.type)))
 
+    def self_group(self, against: Any = None) -> among:
+        """A condition as it stands: as `... = 1`, which SQLite is given for other booleans, it would use no index."""
+        return self
+
 
 @compiles(among, "sqlite")
 def _of_json(element: among, compiler: SQLCompiler, **options: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from gateway import canonical
 from gateway.canonical import Document
@@ -15,7 +15,6 @@ from gateway.store.engine import Tx, View
 
 _these = among(schema.canonical.c.document_id)
 _replaced = delete(schema.canonical).where(_these)
-_gists = select(schema.canonical.c.document_id, schema.canonical.c.gist).where(_these)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +33,11 @@ def form_of(made: Document) -> Form:
 
 def store(tx: Tx, documents: Sequence[tuple[int, Document]]) -> None:
     """Store canonical documents by document id."""
-    store_forms(tx, [(document_id, form_of(made), None) for document_id, made in documents])
+    store_forms(tx, [(document_id, form_of(made)) for document_id, made in documents])
 
 
-def store_forms(tx: Tx, forms: Sequence[tuple[int, Form, str | None]]) -> None:
-    """Store forms by document id, each with what is to be known of it without opening it (`gists`).
-
-    A document that is processed again has its form replaced.
-    """
+def store_forms(tx: Tx, forms: Sequence[tuple[int, Form]], again: Sequence[int] = ()) -> None:
+    """Store forms by document id; `again` are the documents that may have one, which is replaced."""
     if not forms:
         return
     rows = [
@@ -51,17 +47,12 @@ def store_forms(tx: Tx, forms: Sequence[tuple[int, Form, str | None]]) -> None:
             "schema_version": form.schema_version,
             "key_id": tx.keys.current,
             "sealed": tx.keys.seal(form.plain, _belongs_to(document_id, form.kind)),
-            "gist": gist,
         }
-        for document_id, form, gist in forms
+        for document_id, form in forms
     ]
-    tx.execute(_replaced, {"among": [document_id for document_id, _, _ in forms]})
+    if again:
+        tx.execute(_replaced, {"among": again})
     tx.insert(schema.canonical, rows)
-
-
-def gists(view: View, document_ids: Sequence[int]) -> dict[int, str]:
-    """What was stored beside forms, by document id."""
-    return {row.document_id: row.gist for row in view.all(_gists, {"among": list(document_ids)})}
 
 
 def load(view: View, document_ids: Iterable[int]) -> dict[int, Document]:

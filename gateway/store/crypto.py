@@ -1,9 +1,9 @@
 """Bodies are sealed: AES-256-GCM under a key named by its id.
 
-Every sealed value uses a key of its own, derived from the master key and 16 random bytes, and a random 12-byte nonce
-beside it, so the number of values one master key may seal (2^32 with a random nonce alone, NIST SP 800-38D 8.3) is no
-limit here. What a value belongs to (payload, chunk, owner) is authenticated with it: a chunk moved to another row does
-not open.
+No value is sealed under a master key itself but under a key derived from it and 16 random bytes, with a random 12-byte
+nonce beside it. A process derives another key after every VALUES values, so the number of values one key may seal (2^32
+with random nonces, NIST SP 800-38D 8.3) is no limit here. What a value belongs to (payload, chunk, owner) is
+authenticated with it: a chunk moved to another row does not open.
 
     sealed = version byte | 16 bytes salt | 12 bytes nonce | ciphertext and tag
 """
@@ -17,6 +17,9 @@ import hmac
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -24,6 +27,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 VERSION = b"\x01"
 SALT, NONCE = 16, 12
+VALUES = 1 << 20
+DERIVED = 256  # keys a process keeps at hand to open with: what was sealed together is mostly opened together
 _CHECK = b"gateway key check"
 
 
@@ -39,6 +44,15 @@ class BadKey(ValueError):
     """A configured payload key is not 32 bytes, or cannot be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sealing:
+    """A derived key while it seals."""
+
+    head: bytes  # version and salt
+    cipher: AESGCM
+    count: count[int]  # of values; its `next` is one step for all threads
+
+
 class Keys:
     """The master keys by id. New bodies are sealed under the current one; old ones open under theirs."""
 
@@ -50,6 +64,8 @@ class Keys:
             raise BadKey(f"payload key {current} is named as current but not given")
         self._keys = dict(keys)
         self.current = current
+        self._derived = lru_cache(DERIVED)(self._derive)
+        self._sealing = self._fresh()
 
     @classmethod
     def single(cls, key: bytes) -> Keys:
@@ -77,20 +93,28 @@ class Keys:
 
     def seal(self, plain: bytes, belongs_to: bytes) -> bytes:
         """Seal a value under the current key; only the same `belongs_to` opens it again."""
-        fresh = os.urandom(SALT + NONCE)
-        derived = hmac.digest(self._keys[self.current], fresh[:SALT], "sha256")
-        return VERSION + fresh + AESGCM(derived).encrypt(fresh[SALT:], plain, belongs_to)
+        if next(self._sealing.count) >= VALUES:
+            self._sealing = self._fresh()
+        sealing, nonce = self._sealing, os.urandom(NONCE)
+        return sealing.head + nonce + sealing.cipher.encrypt(nonce, plain, belongs_to)
 
     def open(self, key_id: str, sealed: bytes, belongs_to: bytes) -> bytes:
         """The value that was sealed. Raises KeyMissing or SealBroken."""
         head = 1 + SALT
-        derived = hmac.digest(self._key(key_id), sealed[1:head], "sha256")
+        cipher = self._derived(key_id, sealed[1:head])
         if sealed[:1] != VERSION:
             raise SealBroken("sealed by a newer version of the gateway")
         try:
-            return AESGCM(derived).decrypt(sealed[head : head + NONCE], sealed[head + NONCE :], belongs_to)
+            return cipher.decrypt(sealed[head : head + NONCE], sealed[head + NONCE :], belongs_to)
         except InvalidTag:
             raise SealBroken("the sealed body was changed or belongs elsewhere") from None
+
+    def _derive(self, key_id: str, salt: bytes) -> AESGCM:
+        return AESGCM(hmac.digest(self._key(key_id), salt, "sha256"))
+
+    def _fresh(self) -> _Sealing:
+        salt = os.urandom(SALT)
+        return _Sealing(VERSION + salt, self._derive(self.current, salt), count())
 
     def _key(self, key_id: str) -> bytes:
         try:

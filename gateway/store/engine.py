@@ -177,6 +177,11 @@ class Tx(View):
         finally:
             cursor.close()
 
+    def take_turns(self, names: Sequence[str]) -> None:
+        """Whoever else names one of these waits here for our commit. Name them in one order everywhere."""
+        if names and not self.is_sqlite:  # SQLite has one writer at a time anyway
+            self.connection.exec_driver_sql(_TAKE_TURNS, (list(names),))
+
     def wake(self, *stages: str) -> None:
         """Tell whoever waits for work of these stages, once this is committed."""
         self.wakes.update(stages)
@@ -219,6 +224,9 @@ def _update_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
     *changed, key = (table.c[name].name for name in names)
     settings = ", ".join(f'"{name}" = {mark}' for name in changed)
     return f'UPDATE "{table.name}" SET {settings} WHERE "{key}" = {mark}'  # noqa: S608 - our names
+
+
+_TAKE_TURNS = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(%s::text[]) AS name"
 
 
 @cache

@@ -146,7 +146,6 @@ canonical = Table(
     Column("schema_version", Integer, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("gist", Text),  # JSON: what the road is to know of it once its interchange has ended
 )
 
 legal_hold = Table(
@@ -208,7 +207,6 @@ transmission = Table(
     *_lease(),
     _due("transmission"),
     UniqueConstraint("connection", "direction", "transport_id"),
-    Index(None, "received_at"),
     Index(None, "payload_id"),
 )
 
@@ -285,6 +283,7 @@ document = Table(
     Column("released", Boolean, nullable=False, server_default=text("false")),  # false: staged, visible to nobody
     Column("kind", Text),  # canonical kind
     Column("business_key", Text),
+    Column("gist", Text),  # JSON: what the road is to know of it once its interchange has ended; NULL when it knows
     Column("correlation_id", Text),
     Column("content_sha256", Text),
     Column("findings", Text),  # JSON
@@ -302,8 +301,6 @@ document = Table(
     Index(None, "payload_id"),
     Index(None, "kind", "business_key"),
     Index(None, "correlation_id"),
-    Index(None, "received_at"),
-    _partial("ix_document_content", "partner", "content_sha256", where="content_sha256 IS NOT NULL"),
     _partial("ix_document_answers", "answers_document_id", where="answers_document_id IS NOT NULL"),
     _partial("ix_document_unconfirmed", "confirm_due_at", where="confirm_due_at IS NOT NULL"),
 )
@@ -390,10 +387,9 @@ delivery = Table(
     _partial("ix_delivery_key", "target", "ordering_key", "id", where="stage IS NOT NULL AND ordering_key IS NOT NULL"),
     _partial("ix_delivery_blocked_by", "blocked_by", where="blocked_by IS NOT NULL"),
     _partial("ix_delivery_leased", "target", "lease_until", where="lease_until IS NOT NULL"),
+    _partial("ix_delivery_payload_id", "payload_id", where="payload_id IS NOT NULL"),
     UniqueConstraint("target", "idempotency_key"),
-    Index(None, "payload_id"),
     Index(None, "correlation_id"),
-    Index(None, "created_at"),
 )
 
 as2_message = Table(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, select, update
 
 from gateway.store import ids, schema
 from gateway.store.among import among
 from gateway.store.engine import Record, Tx, View
 
 _t = schema.work_item
-_only_one = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 _BLANK = {column.name: None for column in _t.c if column.nullable}
 
 
@@ -22,9 +21,7 @@ def open_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     A row without `dedupe_key` is always a new item. Two workers with the same trouble at the same moment get one item.
     """
     keys = sorted({(row["lane"], row["dedupe_key"]) for row in rows if row.get("dedupe_key") is not None})
-    if not tx.is_sqlite:
-        for lane, key in keys:  # the second worker waits here for the first one's commit
-            tx.execute(_only_one, {"key": f"work item {lane} {key}"})
+    tx.take_turns([f"work item {lane} {key}" for lane, key in keys])
     is_open = {(row.lane, row.dedupe_key): row.id for row in _open(tx, keys)}
     opened, fresh = [], []
     for row in rows:

@@ -62,7 +62,7 @@ def stages(house: House) -> list[Stage]:
         Stage(
             "route",
             document,
-            partial(translate.recall, house),
+            translate.recall,
             lambda tx, results: translate.record(tx, house, results),
             partial(_give_up, "route"),
             batch=250,

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.store import schema
+from gateway.store.among import among
 from gateway.store.engine import Store
 from gateway.store.retry import SECOND, GiveUp, RetryAt, RetryPolicy
 from tests.store.rows import documents
@@ -153,10 +154,25 @@ def test_a_process_that_writes_without_a_pause_starves_no_other(store: Store, da
     assert sorted(waits)[40] < 0.5
 
 
-def test_rows_of_many_ids_are_found(store: Store) -> None:
+def test_rows_of_many_ids_are_found_each_through_an_index(store: Store) -> None:
     with store.begin() as tx:
         made = documents(tx, 2300)
-        assert sorted(row.id for row in tx.by_ids(schema.document, made)) == made
+        ids = [*made, *range(10**9, 10**9 + 70_000)]  # more than a statement may have parameters
+        assert sorted(row.id for row in tx.by_ids(schema.document, ids)) == made
+        if store.is_sqlite:
+            some = select(schema.document).where(among(schema.document.c.id)).params(among=[7])
+            asked = some.compile(store.engine, compile_kwargs={"literal_binds": True})
+            assert tx.all(text(f"EXPLAIN QUERY PLAN {asked}"))[0].detail.startswith("SEARCH document")
+
+
+def test_rows_that_get_the_same_share_a_statement_and_others_do_not_suffer(store: Store) -> None:
+    with store.begin() as tx:
+        made = documents(tx, 9)
+        changes = [(i, {"kind": "order", "part": None if n % 2 else n}) for n, i in enumerate(made[:7])]
+        tx.set(schema.document, [*changes, (made[7], {"kind": "invoice"})])
+        found = {row.id: (row.kind, row.part) for row in tx.by_ids(schema.document, made)}
+    expected: list[tuple[str | None, int | None]] = [("order", None if n % 2 else n) for n in range(7)]
+    assert [found[i] for i in made] == [*expected, ("invoice", None), (None, None)]
 
 
 def test_pauses_grow_to_a_longest_and_are_spread() -> None:
