@@ -161,10 +161,9 @@ def simulate(
         try:
             with staged(book.files, name, Path(folder)) as stage:
                 play(stage)
-                for step in stage.found.steps:
-                    print(f"  {'ok ' if step.held else 'NOT'}  {step.what}" + (f": {step.why}" if step.why else ""))
-                for note in stage.found.notes:
-                    print(f"       {note}")
+                print(f"{name}, order to cash in the {stage.lane} lane{stage.found.over}:")
+                for line in stage.found.lines():
+                    print(line)
                 if not stop:
                     print(f"The gateway answers on {stage.gateway.url}/docs with the key {stage.key}")
                     print(f"The partner: curl {stage.simulator.url}/control   shows what reached it")

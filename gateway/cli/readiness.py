@@ -20,6 +20,7 @@ from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.partners.secrets import SecretMissing, is_reference
 from gateway.pipeline import certificates, publishing, revisions
+from gateway.pipeline.telling import KINDS
 from gateway.store.engine import View
 from gateway.store.schema import api_key, document
 
@@ -81,7 +82,9 @@ def _deadlines(book: Book, mine: Sequence[Agreement]) -> Iterator[Point]:
     for kind, name in OWED.items() if orders else ():
         if kind in told:
             met = all(getattr(a.deadlines, name) is not None for a in orders)
-            yield _point(f"how soon they want the {kind}", met, f"their guide says it: `deadlines: {{{name}: 24h}}`")
+            yield _point(
+                f"how soon they want the {KINDS[kind]}", met, f"their guide says it: `deadlines: {{{name}: 24h}}`"
+            )
 
 
 def _wires(book: Book, mine: Sequence[Agreement]) -> Iterator[Point]:

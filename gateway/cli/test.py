@@ -89,7 +89,7 @@ def _partner(name: str, judged: list[Judged], *, as_json: bool, live: bool) -> b
         try:
             played = rehearse(book.files, name, Path(folder))
         except StoryFailed as failed:
-            played = Rehearsal(name, "test", [Step("The gateway and the partner start", False, str(failed))])
+            played = Rehearsal(name, "test", (), [Step("The gateway and the partner start", False, str(failed))])
     points = checklist(book, name)
     steps, unmet = played.steps, [point for point in points if point.state != "met"]
     good = sum(step.held for step in steps) + sum(one.good for one in judged) + len(points) - len(unmet)
@@ -97,14 +97,13 @@ def _partner(name: str, judged: list[Judged], *, as_json: bool, live: bool) -> b
     held = played.held and not (live and unmet)
     if as_json:
         plain: dict[str, object] = {"partner": name, "good": held, "score": score, "lane": played.lane}
+        plain["wires"] = played.wires
         plain |= {"steps": [asdict(step) for step in steps], "notes": played.notes}
         print(json.dumps({**plain, "checklist": [asdict(point) for point in points]}))
         return held
-    print(f"\n{name}, order to cash in the {played.lane} lane:")
-    for step in steps:
-        print(f"  {'ok ' if step.held else 'NOT'}  {step.what}" + (f": {step.why}" if step.why else ""))
-    for note in played.notes:
-        print(f"       {note}")
+    print(f"\n{name}, order to cash in the {played.lane} lane{played.over}:")
+    for line in played.lines():
+        print(line)
     print(f"\n{name}, before production:")
     for point in points:
         print(f"  {MARKS[point.state]}  {point.what}" + (f": {point.todo}" if point.todo else ""))

@@ -58,6 +58,7 @@ class Response:
     status: int
     value: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None  # instead of a value; the headers say of which type
 
 
 class NotAllowed(Exception):
@@ -254,11 +255,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.go_away(away)
 
     def _answer(self, response: Response) -> None:
-        content = b"" if response.value is None else json.dumps(response.value, ensure_ascii=False).encode()
+        content = response.content
+        if content is None:
+            content = b"" if response.value is None else json.dumps(response.value, ensure_ascii=False).encode()
         self.send_response(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
-        if content:
+        if content and response.content is None:
             self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

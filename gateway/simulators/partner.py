@@ -4,8 +4,7 @@ It reads and writes with the maps of the profile, as the other side: what we rec
 takes, answers orders, warehouse orders and load tenders by itself, and keeps what reached it with what is wrong in it.
 X12 envelopes are read and written by lines of its own (x12.py).
 
-Wires: http (it posts to the gateway's partner API and takes POST /edi with its key), directory, and sftp-server (it
-logs in to the gateway's SFTP server).
+Wires: http, as2, directory, sftp-server and sftp (wires.py).
 
 Orders of /control beside the faults:
 
@@ -19,21 +18,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
-import os
 import secrets
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import paramiko
 
 from gateway.canonical import DOCUMENTS, Document
 from gateway.canonical.examples import ANSWERS, FIRST
+from gateway.channels.as2_settings import As2Settings
 from gateway.formats import words
 from gateway.formats.finding import Severity
 from gateway.mapping import Map, MapError
@@ -41,6 +36,8 @@ from gateway.mapping.judge import enclosed
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.simulators.counterparty import Counterparty, Request, Response, options, run
+from gateway.simulators.sftp_folder import serve
+from gateway.simulators.wires import Folders, Letters, Login, Parcel, Post, Wire
 from gateway.simulators.x12 import Group, acknowledgement, interchange, read_groups
 
 PAUSE = 0.2  # seconds between looks at folders and at what is still to be sent
@@ -55,16 +52,6 @@ CREATE TABLE IF NOT EXISTS counter (kind TEXT PRIMARY KEY, value INTEGER);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How one connection is reached from their side."""
-
-    kind: str
-    outbox: str  # where we find what is sent to us: a folder here, or on the gateway's SFTP server
-    inbox: str  # where we put what we send
-    user: str = ""
-
-
 class Partner(Counterparty):
     """The other side of every agreement of one partner in one lane."""
 
@@ -72,30 +59,54 @@ class Partner(Counterparty):
         super().__init__(arguments)
         self.book = Book.load(Path(arguments.partners), Path(arguments.maps))
         self.partner: str = arguments.partner
-        self.send_to: str = arguments.send_to
-        self.send_key: str = arguments.send_key
-        self.sftp: str = arguments.sftp
-        self.password: str = arguments.password
+        self.served: dict[str, Path] = {}  # login on our SFTP server -> its folder
         self.answering = True
         mine = [a for a in self.book.agreements.values() if a.partner == self.partner and a.lane == self.lane]
         self.sends = [a for a in mine if a.direction == "in"]
         self.takes = [a for a in mine if a.direction == "out"]
-        self.wires = {a.connection: self._wire(a.connection) for a in mine}
+        self.wires = {name: self._wire(name, arguments) for name in dict.fromkeys(a.connection for a in mine)}
         self.db.executescript(SCHEMA)
 
-    def _wire(self, name: str) -> Wire:
+    def _wire(self, name: str, arguments: argparse.Namespace) -> Wire:
         said = self.book.connections[name]
-        folders = {key: str(said.settings.get(key) or "") for key in ("inbox", "outbox", "user")}
-        return Wire(said.kind, folders["outbox"], folders["inbox"], folders["user"])
+        inbox, outbox, user = (str(said.settings.get(key) or "") for key in ("inbox", "outbox", "user"))
+        match said.kind:
+            case "http":
+                return Post(arguments.send_to, arguments.send_key)
+            case "as2":
+                pem = Path(arguments.wires, name, "theirs.pem").read_bytes()
+                return Letters(As2Settings.model_validate(said.settings), arguments.as2, pem)
+            case "sftp-server":
+                return Login(arguments.sftp, user, arguments.password, inbox or "/inbox", outbox or "/outbox")
+            case "sftp":
+                root = self.served[user] = Path(arguments.wires, name)
+                inbox, outbox = (str(root / folder.lstrip("/")) if folder else "" for folder in (inbox, outbox))
+                for folder in filter(None, (inbox, outbox)):
+                    Path(folder).mkdir(parents=True, exist_ok=True)
+        return Folders(Path(inbox) if inbox else None, Path(outbox) if outbox else None)
 
     # -- what reaches us ---------------------------------------------------
     def answer(self, request: Request) -> Response:
+        if (request.method, request.path) == ("POST", "/as2"):
+            return self._letter(request)
         self.authorise(request)
         if request.method != "POST" or request.path != "/edi":
             return Response(404, {"error": {"code": "unknown", "message": f"no {request.path} here"}})
-        connection = next((name for name, wire in self.wires.items() if wire.kind == "http"), "")
+        connection = next((name for name, wire in self.wires.items() if isinstance(wire, Post)), "")
         self._take(connection, request.body)
         return Response(200, {"received": True})
+
+    def _letter(self, request: Request) -> Response:
+        for name, wire in self.wires.items():
+            if isinstance(wire, Letters):
+                got, documents = wire.take(request.headers.items(), request.body)
+                for one in documents:
+                    self._take(name, one.body)
+                if got.failure is not None:
+                    self._keep(None, None, f"their AS2 message does not open: {got.failure}")
+                headers = {key: value for key, value in got.mdn_headers if key.lower() != "content-length"}
+                return Response(got.status, None, headers, got.mdn_body)
+        return Response(404, {"error": {"code": "unknown", "message": "we speak no AS2"}})
 
     def _take(self, connection: str, body: bytes) -> None:
         groups = list(read_groups(body.decode("latin-1")))
@@ -223,76 +234,29 @@ class Partner(Counterparty):
         """Send what we owe, fetch what lies for us; what cannot be done now is done with the next look."""
         while True:
             time.sleep(PAUSE)
-            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-                self._look()
+            for name, wire in self.wires.items():
+                with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                    self._look(name, wire)
 
-    def _look(self) -> None:
+    def _look(self, name: str, wire: Wire) -> None:
         with self.lock:
-            owed = self.db.execute("SELECT * FROM outgoing WHERE answer IS NULL ORDER BY id").fetchall()
-        for name, wire in self.wires.items():
-            mine = [row for row in owed if row["connection"] == name]
-            match wire.kind:
-                case "http":
-                    for row in mine:
-                        self._done(row, self._post(row))
-                case "directory":
-                    self._folder(name, wire, mine)
-                case "sftp-server":
-                    with self._session(wire) as sftp:
-                        self._remote(name, wire, sftp, mine)
-
-    def _post(self, row: Any) -> str:
-        headers = {"Authorization": f"Bearer {self.send_key}", "Content-Type": row["media"], "X-Filename": row["name"]}
-        request = urllib.request.Request(self.send_to, data=row["body"], headers=headers, method="POST")  # noqa: S310 - a setting
+            owed = self.db.execute(
+                "SELECT id, name, body, media FROM outgoing WHERE answer IS NULL AND connection = ? ORDER BY id",
+                (name,),
+            ).fetchall()
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - the address is a setting
-                return str(reply.status)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code in (429, 500, 502, 503, 504):
-                    raise
-                return f"{error.code} {error.read().decode('utf-8', 'replace')}"
+            for parcel, answer in wire.look([Parcel(*row) for row in owed]):
+                self._done(parcel, answer)
+        finally:
+            while wire.arrived:
+                one = wire.arrived.pop(0)
+                self.witness({"file": one.name, "body": one.body.decode("utf-8", "backslashreplace")})
+                with self.transaction():
+                    self._take(name, one.body)
 
-    def _folder(self, name: str, wire: Wire, owed: list[Any]) -> None:
-        for row in owed if wire.inbox else ():
-            temporary = Path(wire.inbox) / f".{secrets.token_hex(8)}.tmp"
-            temporary.write_bytes(row["body"])
-            os.replace(temporary, Path(wire.inbox) / row["name"])  # noqa: PTH105 - the name of the thing is the point
-            self._done(row, "dropped")
-        folder = Path(wire.outbox) if wire.outbox else None
-        for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
-            if not path.name.startswith(".") and path.is_file():
-                self._arrived(name, path.name, path.read_bytes())
-                path.unlink()
-
-    @contextlib.contextmanager
-    def _session(self, wire: Wire) -> Iterator[paramiko.SFTPClient]:
-        host, _, port = self.sftp.rpartition(":")
-        with contextlib.closing(paramiko.Transport((host, int(port)))) as transport:
-            transport.connect(username=wire.user, password=self.password)
-            client = paramiko.SFTPClient.from_transport(transport)
-            if client is None:
-                raise OSError("the server opened no channel")
-            yield client
-
-    def _remote(self, name: str, wire: Wire, sftp: paramiko.SFTPClient, owed: list[Any]) -> None:
-        for row in owed:
-            with sftp.open(f"{wire.inbox or '/in'}/{row['name']}", "wb") as file:
-                file.write(row["body"])
-            self._done(row, "put")
-        folder = wire.outbox or "/out"
-        for entry in sorted(sftp.listdir(folder)):
-            with sftp.open(f"{folder}/{entry}", "rb") as file:
-                self._arrived(name, PurePosixPath(entry).name, file.read())
-
-    def _arrived(self, connection: str, name: str, body: bytes) -> None:
-        self.witness({"file": name, "body": body.decode("utf-8", "backslashreplace")})
+    def _done(self, parcel: Parcel, answer: str) -> None:
         with self.transaction():
-            self._take(connection, body)
-
-    def _done(self, row: Any, answer: str) -> None:
-        with self.transaction():
-            self.db.execute("UPDATE outgoing SET answer = ? WHERE id = ?", (answer, row["id"]))
+            self.db.execute("UPDATE outgoing SET answer = ? WHERE id = ?", (answer, parcel.number))
 
     def _number(self, kind: str) -> int:
         self.db.execute("INSERT INTO counter VALUES (?, 1) ON CONFLICT (kind) DO UPDATE SET value = value + 1", (kind,))
@@ -314,10 +278,17 @@ def main() -> None:
     parser.add_argument("--maps", default="maps", help="the folder of maps")
     parser.add_argument("--send-to", default="", help="address of the gateway's partner API that takes documents")
     parser.add_argument("--send-key", default="", help="our key there")
+    parser.add_argument("--as2", default="", help="address of the gateway's AS2 endpoint")
     parser.add_argument("--sftp", default="", help="HOST:PORT of the gateway's SFTP server")
-    parser.add_argument("--password", default="", help="our password there")
+    parser.add_argument("--password", default="", help="our password there, and theirs on our SFTP server")
+    parser.add_argument("--sftp-port", type=int, default=0, help="where our own SFTP server listens")
+    parser.add_argument(
+        "--wires", default="", help="folder of our keys: CONNECTION/theirs.pem for AS2, host_key for SFTP"
+    )
     arguments = parser.parse_args()
     party = Partner(arguments)
+    if party.served:
+        serve(arguments.sftp_port, Path(arguments.wires, "host_key"), party.served, arguments.password)
     threading.Thread(target=party.live, daemon=True).start()
     run(party, "partner", arguments.port)
 

@@ -1,15 +1,20 @@
-"""A new partner of every kind holds at once: its maps, and order to cash with a simulated partner over its wires."""
+"""Order to cash with a simulated partner made from the profile, over the wires the profile names; and the checklist."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from sqlalchemy import insert
 
 from cli.deployments import Deployment
+from gateway.cli.apply import app as apply
+from gateway.cli.key import app as key
 from gateway.cli.partner import app as partner
 from gateway.cli.test import app
 from gateway.partners.skeleton import WORDS
+from gateway.settings import Settings
+from gateway.store.schema import document
 
 PLAYED = {
     "3pl-x12": ["warehouse order", "confirm", "warehouse shipping advice"],
@@ -49,3 +54,87 @@ def test_a_step_that_fails_says_why(deployment: Deployment) -> None:
     assert done.exit_code == 1
     assert "NOT  They send order SIM-" in done.output
     assert 'Line 1 is ordered in "EA", and nothing tells us how many pack one is.' in done.output
+
+
+BOTH_WAYS = ["We ship it: they get the ship notice, and it is good", "They confirm the ship notice"]
+
+
+@pytest.mark.slow
+@pytest.mark.story
+@pytest.mark.parametrize(
+    ("name", "wires", "steps"),
+    [
+        ("juniper-row", ["as2"], BOTH_WAYS),
+        ("ironhill-freight", ["sftp"], ["They answer with the transport status, and we understand it"]),
+    ],
+)
+def test_the_wire_of_the_profile_is_the_one_it_is_played_over(
+    deployment: Deployment, name: str, wires: list[str], steps: list[str]
+) -> None:
+    done = deployment.run(app, name, "--documents", "1", "--json")
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert done.exit_code == 0, said["steps"]
+    assert said["wires"] == wires
+    assert not [note for note in said["notes"] if "stood in" in note]
+    assert set(steps) <= {step["what"] for step in said["steps"]}
+
+
+@pytest.mark.slow
+@pytest.mark.story
+def test_receipts_by_a_call_of_their_own_are_played_too(deployment: Deployment) -> None:
+    file = "partners/juniper-row/connections.yaml"
+    test = deployment.folder / file
+    head, found, tail = test.read_text("utf-8").partition("juniper-row-test:\n")
+    agreed = "  receipt: async\n  receipt_url: https://edi.northwind.example/as2\n  encrypt: aes128-gcm\n"
+    test.write_text(head + found + tail.rstrip() + "\n" + agreed, "utf-8")
+    done = deployment.run(partner, "simulate", "juniper-row", "--exit")
+    assert done.exit_code == 0, done.output
+    assert "juniper-row, order to cash in the test lane, over AS2:" in done.output
+    assert done.output.count("  ok   ") == 8
+
+
+CEDAR_COVE = """
+name: Cedar Cove
+ids: {}
+contacts:
+- {name: Ada Quill, role: EDI desk, email: edi@cedarcove.example}
+agreements:
+  orders-test:
+    our: northwind
+    lane: test
+    connection: cedar-cove-test
+    receive: json/order
+    files: "*"
+    acknowledge: {with: none}
+  orders:
+    like: orders-test
+    lane: production
+    connection: cedar-cove
+"""
+WIRES = (
+    "cedar-cove-test: {kind: http, lane: test}\ncedar-cove: {kind: http, lane: production, url: env:CEDAR_COVE_URL}\n"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.story
+def test_live_fails_until_every_point_is_met(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = deployment.folder / "partners/cedar-cove"
+    folder.mkdir()
+    (folder / "partner.yaml").write_text(CEDAR_COVE)
+    (folder / "connections.yaml").write_text(WIRES)
+    before = deployment.run(app, "cedar-cove", "--live")
+    assert before.exit_code == 1
+    assert "  ok   They send order SIM-" in before.output
+    assert "[ ]  addresses and secrets of cedar-cove: set on this machine: env:CEDAR_COVE_URL" in before.output
+    assert "[?]  a test exchange of every document: no gateway has run here yet" in before.output
+
+    monkeypatch.setenv("CEDAR_COVE_URL", "https://cedarcove.example/edi")
+    assert deployment.run(apply, "--yes").exit_code == 0
+    assert deployment.run(key, "new", "cedar-cove", "--partner", "cedar-cove", "--lane", "production").exit_code == 0
+    with Settings().open_store() as store, store.begin() as tx:
+        exchanged = {"id": 1, "direction": "in", "lane": "test", "agreement": "cedar-cove/orders-test"}
+        tx.execute(insert(document).values(**exchanged, status="done", received_at=tx.now, updated_at=tx.now))
+    ready = deployment.run(app, "cedar-cove", "--live")
+    assert ready.exit_code == 0, ready.output
+    assert "cedar-cove: 100 of 100; 7 of 7 points of the checklist are met." in ready.output

@@ -1,8 +1,7 @@
 """A rehearsal: order to cash with one partner, played on loopback by the gateway and a partner made from its profile.
 
 Both run as processes of their own in a folder of the rehearsal. The profiles are those that are written; only the
-addresses of wires are other ones. A wire that cannot be had here (their SFTP server, AS2) is stood in for by a folder,
-and the rehearsal says so.
+addresses, keys and certificates of wires are other ones (loopback.py).
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import bcrypt
-import yaml
 
 from gateway.access.keys import issue
 from gateway.access.scopes import Scope
 from gateway.canonical import dump
 from gateway.canonical.examples import ANSWERS, FIRST
+from gateway.cli.story.loopback import Loopback
 from gateway.cli.story.parties import ROOT, Gateway, Simulator, StoryFailed, ended, free_port, get, post
 from gateway.partners.book import Book
 from gateway.pipeline.telling import KINDS
@@ -52,12 +51,34 @@ class Rehearsal:
 
     partner: str
     lane: str
+    wires: tuple[str, ...] = ()  # kinds of connection it was played over
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what was stood in for, what was not played
 
     @property
     def held(self) -> bool:
         return bool(self.steps) and all(step.held for step in self.steps)
+
+    @property
+    def over(self) -> str:
+        """What carried it, for a sentence."""
+        return f", over {' and '.join(WIRES.get(kind, kind) for kind in self.wires)}" if self.wires else ""
+
+    def lines(self) -> Iterator[str]:
+        """Every step and note, for a person."""
+        for step in self.steps:
+            yield f"  {'ok ' if step.held else 'NOT'}  {step.what}" + (f": {step.why}" if step.why else "")
+        yield from (f"       {note}" for note in self.notes)
+
+
+WIRES = {
+    "as2": "AS2",
+    "directory": "a folder",
+    "ftps": "FTPS",
+    "http": "HTTP",
+    "sftp": "their SFTP server",
+    "sftp-server": "our SFTP server",
+}
 
 
 @dataclass
@@ -262,19 +283,23 @@ def staged(files: Mapping[str, str], partner: str, home: Path) -> Iterator[Stage
     book = Book.from_files(files)
     lanes = [a.lane for a in book.agreements.values() if a.partner == partner]
     lane = "test" if "test" in lanes else "production"
-    found = Rehearsal(partner, lane)
+    mine = {a.connection for a in book.agreements.values() if (a.partner, a.lane) == (partner, lane)}
+    found = Rehearsal(partner, lane, tuple(sorted({book.connections[name].kind for name in mine})))
     token = secrets.token_hex(16)
-    set_up(files, book, partner, lane, home, found.notes)
-    port, sftp = free_port(), free_port()
+    port, sftp, theirs_sftp = free_port(), free_port(), free_port()
+    at = Loopback(home, f"http://127.0.0.1:{port}", theirs_sftp)
+    at.set_up(files, book, partner, lane)
+    found.notes += at.notes
     settings = Settings(home=home, partners=home / "partners", maps=home / "maps", http_bind=f"127.0.0.1:{port}")
     settings.first_run()
     with settings.open_store() as store:
         store.migrate()
         theirs, ours = keys(store, partner, lane)
     folders = ("--partners", str(home / "partners"), "--maps", str(home / "maps"))
-    talk = ("--send-to", f"http://127.0.0.1:{port}/partner/v1/documents", "--send-key", theirs)
+    talk = ("--send-to", f"{at.gateway}/partner/v1/documents", "--send-key", theirs, "--as2", f"{at.gateway}/as2")
     reach = ("--sftp", f"127.0.0.1:{sftp}", "--password", token, "--key", token, "--lane", lane)
-    simulator = Simulator.start("partner", home, "--partner", partner, *folders, *talk, *reach)
+    theirs_too = ("--sftp-port", str(theirs_sftp), "--wires", str(at.wires))
+    simulator = Simulator.start("partner", home, "--partner", partner, *folders, *talk, *reach, *theirs_too)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")},
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -289,8 +314,7 @@ def staged(files: Mapping[str, str], partner: str, home: Path) -> Iterator[Stage
     gateway = Gateway(home, home / "gateway.log", f"http://127.0.0.1:{port}", environment)
     with ended(simulator, gateway):
         simulator.ready()
-        (home / "simulator.url").write_text(f"{simulator.url}/edi")
-        gateway.environment["REHEARSAL_URL"] = f"{simulator.url}/edi"
+        gateway.environment |= {"REHEARSAL_URL": f"{simulator.url}/edi", "REHEARSAL_AS2_URL": f"{simulator.url}/as2"}
         gateway.start()
         until = time.monotonic() + PATIENCE_S
         while not gateway.ready():
@@ -298,38 +322,6 @@ def staged(files: Mapping[str, str], partner: str, home: Path) -> Iterator[Stage
                 raise StoryFailed(f"the gateway does not answer; its log is {gateway.log}")
             time.sleep(0.1)
         yield Stage(book, partner, lane, gateway, simulator, ours, found)
-
-
-def set_up(files: Mapping[str, str], book: Book, partner: str, lane: str, home: Path, notes: list[str]) -> None:
-    """The files in the rehearsal's folder, with every wire of the partner led to loopback and no other one in use."""
-    mine = {a.connection for a in book.agreements.values() if a.partner == partner and a.lane == lane}
-    for name, text in files.items():
-        path = home / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.name == "connections.yaml":
-            wires = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - every scalar is text, nothing is made of it
-            said = {
-                wire: _led_here(wire, was, home, notes) if wire in mine else {"kind": "http", "lane": was["lane"]}
-                for wire, was in wires.items()
-            }
-            text = yaml.safe_dump(said, sort_keys=False)
-        path.write_text(text, encoding="utf-8")
-
-
-def _led_here(name: str, was: Mapping[str, Any], home: Path, notes: list[str]) -> dict[str, Any]:
-    lane = was["lane"]
-    match was["kind"]:
-        case "http":
-            return {"kind": "http", "lane": lane, "url": "env:REHEARSAL_URL", "bearer": "env:REHEARSAL_TOKEN"}
-        case "sftp-server":
-            kept = {key: was[key] for key in ("user", "inbox", "outbox") if key in was}
-            return {"kind": "sftp-server", "lane": lane, **kept, "password_hash": "env:REHEARSAL_HASH"}
-        case kind if kind != "directory":
-            notes.append(f"a folder stood in for {name} ({kind}): the wire itself was not tried")
-    folders = {"inbox": str(home / "wires" / name / "in"), "outbox": str(home / "wires" / name / "out")}
-    for folder in folders.values():
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return {"kind": "directory", "lane": lane, **folders, "stable_for": "0s", "every": "1s"}
 
 
 def keys(store: Store, partner: str, lane: str) -> tuple[str, str]:
