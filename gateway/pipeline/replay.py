@@ -28,7 +28,7 @@ from gateway.partners.book import FILES, Book
 from gateway.pipeline import before_sending, translate, write
 from gateway.pipeline.answering import given_for
 from gateway.pipeline.house import House
-from gateway.pipeline.staging import ACKNOWLEDGEMENTS, read_with
+from gateway.pipeline.staging import read_with
 from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Record, Store, View
 from gateway.store.schema import document, functional_group, interchange, payload, transmission
@@ -107,7 +107,7 @@ def _meant(since_us: int) -> tuple[Any, ...]:
         document.c.received_at >= since_us,
         document.c.released,
         func.coalesce(document.c.part, 1) == 1,  # one of several in a set: their first stands for all
-        func.coalesce(document.c.set_id, "").not_in(sorted(ACKNOWLEDGEMENTS)),
+        func.coalesce(document.c.set_id, "").not_in(sorted(ANSWERING)),
     )
 
 
