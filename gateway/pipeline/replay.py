@@ -22,6 +22,7 @@ from sqlalchemy import func, select
 from gateway.channels.channel import Sends
 from gateway.formats import words
 from gateway.formats.finding import Severity
+from gateway.formats.x12.answers import ANSWERING
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.guide import Guide
 from gateway.partners.book import FILES, Book
