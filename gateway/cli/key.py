@@ -102,7 +102,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="One JSON obj
 
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
-    """Stop a key from opening anything, within a second and for ever."""
+    """Stop a key from opening anything, within half a second and for ever."""
     with opened_store() as store, store.begin() as tx:
         wanted = api_key.update().where(api_key.c.name == name, api_key.c.revoked_at.is_(None))
         if tx.execute(wanted.values(revoked_at=tx.now)).rowcount != 1:

@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gateway.formats import words
-from gateway.formats.finding import Finding
 from gateway.formats.x12 import acknowledge as x12
 from gateway.formats.x12.answers import Outcome as TheirVerdict
 from gateway.formats.x12.answers import answer_of_ta1
@@ -224,7 +223,11 @@ def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str
             )
             .order_by(interchange.c.id.desc())
         )
-        data = {"kind": "interchange", "business_key": number, "reason": "; ".join(map(spoken, said.findings))}
+        data = {
+            "kind": "interchange",
+            "business_key": number,
+            "reason": "; ".join(words.message_and_remedy(one)[0] for one in said.findings),
+        }
         subject = ("interchange", ours.id) if ours else None
         key = f"ta1:{one.values['partner']}:{number}"
         where = f"TA1 for interchange {number}"
@@ -232,8 +235,3 @@ def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str
         if ours is not None:
             tx.execute(update(interchange).where(interchange.c.id == ours.id).values(status=InterchangeStatus.REJECTED))
     raise_alerts(tx, alerts)
-
-
-def spoken(finding: Finding) -> str:
-    """A finding as one sentence."""
-    return words.message_and_remedy(finding)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select, update
 
 from gateway.formats import words
 from gateway.formats.finding import Finding, Severity
+from gateway.formats.names import names_for
 from gateway.formats.x12.answers import ANSWERING
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
@@ -345,7 +346,7 @@ def _document_rejected(number: int, values: dict[str, Any]) -> Alert:
     data = {
         "kind_word": values["set_id"],
         "control_number": values["control_number"],
-        "finding": acknowledge.spoken(worst) if worst else "its envelope cannot be used.",
+        "finding": _said(worst, values) if worst else "its envelope cannot be used.",
     }
     key, subject = f"document:{number}:rejected", ("document", number)
     return Alert("document-rejected", values["lane"], key, data, where, subject, values["partner"], f"D-{number}")
@@ -360,7 +361,12 @@ def _part_rejected(number: int, values: dict[str, Any], worst: Finding | None) -
         "kind_word": values["set_id"],
         "number": values["control_number"],
         "place": values["place"],
-        "finding": acknowledge.spoken(worst) if worst else "its file was refused.",
+        "finding": _said(worst, values) if worst else "its file was refused.",
     }
     key, subject = f"document:{number}:rejected", ("document", number)
     return Alert("part-rejected", values["lane"], key, data, where, subject, values["partner"], f"D-{number}")
+
+
+def _said(finding: Finding, values: Mapping[str, Any]) -> str:
+    """A finding as one sentence, with the names of the document's own dictionary."""
+    return words.message_and_remedy(finding, names_for(values["standard"], values["version"]))[0]

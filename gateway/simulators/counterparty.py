@@ -218,6 +218,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = self.rfile.read(length)
+        if len(body) < length:  # its sender died in the middle: nothing has arrived
+            self.close_connection = True
+            return
         parts = urlsplit(self.path)
         request = Request(
             self.command,

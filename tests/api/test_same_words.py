@@ -1,4 +1,4 @@
-"""One fault, one sentence: the terminal, `--json` and the API say the same words."""
+"""One fault, one sentence: the terminal, `--json`, the API and the work item say the same words."""
 
 from __future__ import annotations
 
@@ -34,3 +34,5 @@ def test_a_fault_is_said_in_the_same_words_everywhere(site: Site, tmp_path: Path
     (ours,) = site.internal.get(f"/v1/documents/{document['id']}").json()["findings"]
     assert theirs == ours
     assert (theirs["message"], theirs["remedy"]) == (finding["message"], finding["remedy"])
+    (item,) = site.internal.get("/v1/exceptions").json()["items"]
+    assert finding["message"].rstrip(".") in item["title"]
