@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway.store.crypto import Keys, make_key_file
 from gateway.store.engine import Store
@@ -100,12 +100,12 @@ class Settings(BaseModel):
             raise ValueError("write host:port, such as 127.0.0.1:8800")
         return value
 
-    @model_validator(mode="after")
-    def _is_one_database(self) -> Self:
-        known = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
-        if self.database_url and not self.database_url.startswith(known):
-            raise ValueError("database_url must begin with sqlite:/// or postgresql://")
-        return self
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("write sqlite:////absolute/path.db or postgresql://user:password@host/name")
+        return value
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -116,7 +116,7 @@ class Settings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             lines = [
-                f"{variable(str(fault['loc'][0])) if fault['loc'] else 'settings'}: {fault['msg']}"
+                f"{variable(str(fault['loc'][0]))}: {fault['msg'].removeprefix('Value error, ')}"
                 for fault in error.errors()
             ]
             raise SettingsWrong("\n".join(lines)) from None

@@ -78,7 +78,8 @@ def _answers(
     file: Inspected, kind: Kind | None, detail: Detail, control_number: int, group_number: int, when: datetime
 ) -> Iterator[bytes]:
     if file.format not in (Format.X12, Format.EDIFACT):
-        raise Stop(f"only X12 and EDIFACT are acknowledged; this is {file.format}")
+        what = "no document we can read" if file.format is Format.UNKNOWN else file.format.upper()
+        raise Stop(f"only X12 and EDIFACT are acknowledged; this is {what}. `gateway inspect` says more")
     if (kind is Kind.CONTROL) is not (file.format is Format.EDIFACT) and kind is not None:
         raise Stop(f"a {kind} does not answer {file.format}")
     interchanges, groups = count(control_number), count(group_number)

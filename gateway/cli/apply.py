@@ -12,14 +12,13 @@ from typing import Annotated
 import typer
 
 from gateway.cli.deciding import decided, who
-from gateway.cli.opening import opened_store, settings
-from gateway.cli.profiles import wanted
+from gateway.cli.opening import made_store, opened_store, settings
+from gateway.cli.profiles import folders, wanted
 from gateway.cli.stop import Stop
 from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import publishing
 from gateway.pipeline.proofreading import proofread
 from gateway.pipeline.revisions import Change, changes
-from gateway.store.crypto import BadKey
 from gateway.store.engine import Store
 
 app = typer.Typer(add_completion=False)
@@ -51,6 +50,7 @@ def apply(
     Exit code 0: published, or nothing to publish. 1: shown and left. 2: it has faults.
     """
     moment = _moment(active_from)
+    folders()  # outside a deployment nothing is made
     with _store() as store:
         with store.read() as view:
             before = publishing.active_hash(view)
@@ -106,13 +106,7 @@ def _store() -> Iterator[Store]:
     """The store; made here when this is the first command of an installation."""
     chosen = settings()
     if not chosen.database_url and not (chosen.home / "gateway.db").exists():
-        made = chosen.first_run()
-        if made is not None:
-            print(f"A key that seals stored bodies was made: {made}. Keep a copy elsewhere.")
-        try:
-            with chosen.open_store() as store:
-                store.migrate()
-        except BadKey as error:
-            raise Stop(str(error)) from None
+        with made_store() as store:
+            store.migrate()
     with opened_store() as store:
         yield store

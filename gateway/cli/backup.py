@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ app = typer.Typer(add_completion=False)
 def backup(
     file: Annotated[Path, typer.Argument(help="The backup to write, such as gateway-2026-05-01.zip.")],
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite the file if it is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
 ) -> None:
     """Write a consistent backup of the database to FILE. The gateway may run meanwhile.
 
@@ -32,5 +34,8 @@ def backup(
             raise Stop(str(error), code=1) from None
         except OSError as error:
             raise Stop(f"{file}: {error.strerror}") from None
+    if as_json:
+        print(json.dumps({"file": str(file), "rows": made.rows, "taken_at": made.taken_at}))
+        return
     print(f"{file}: {sum(made.rows.values())} rows, as of {made.taken_at}")
     print("the payload key is not in it; without the key no document in it opens")

@@ -27,17 +27,22 @@ MapName = Annotated[str | None, typer.Option("--map", help="The map, whoever it 
 PartnerName = Annotated[str | None, typer.Option("--partner", help="The partner, whose agreements name the map.")]
 
 
+def content(file: Path) -> bytes:
+    """What a file holds; - is stdin."""
+    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+
+
 def library(folder: Path) -> Library:
     """The maps of a folder."""
     if not folder.is_dir():
-        raise Stop(f"there is no folder {folder} of maps here; --maps names another")
+        raise Stop(f"there is no folder of maps {folder} here; --maps names another")
     return Library({path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))})
 
 
 def book(partners: Path, maps: Path) -> Book:
     """The companies and partners of a folder."""
     if not partners.is_dir():
-        raise Stop(f"there is no folder {partners} of partners here; --partners names another")
+        raise Stop(f"there is no folder of partners {partners} here; --partners names another")
     try:
         return Book.load(partners, maps)
     except ProfileFaults as error:

@@ -24,8 +24,11 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or em
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} is not empty; name a new folder")
     starter = resources.files("gateway") / "starter"
-    count = sum(_copy(starter / source, folder / part) for part, source in PARTS.items())
-    (folder / ".gitignore").write_text("var/\n", encoding="utf-8")
+    try:
+        count = sum(_copy(starter / source, folder / part) for part, source in PARTS.items())
+        (folder / ".gitignore").write_text("var/\n", encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"{folder} cannot be written: {error.strerror}") from None
     print(f"{count} files in {folder}. Next:")
     print(f"  cd {folder}")
     print("  gateway check                             is everything written well?")

@@ -87,7 +87,11 @@ def _opened(names: Iterable[str], connection: str | None) -> Iterator[tuple[str,
         if fullmatch(r"[Tt]-\d{1,18}", name) and not Path(name).exists():
             yield name, _stored(name, connection)
             continue
-        for path in _files(Path(name)):
+        paths = _files(Path(name))
+        if not paths:
+            print(f"gateway: {name}: there is no file in this folder", file=sys.stderr)
+            yield name, None
+        for path in paths:
             try:
                 with path.open("rb") as stream:
                     yield str(path), _inspected(str(path), stream, connection)

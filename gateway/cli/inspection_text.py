@@ -115,8 +115,10 @@ class Shown:
     def totals(self) -> None:
         """One line over everything that was shown."""
         files = sum(self._verdicts.values())
+        if not files:
+            return
         verdicts = ", ".join(f"{count} {VERDICTS[v][0]}" for v, count in sorted(self._verdicts.items()))
-        parts = [f"{files} {'file' if files == 1 else 'files'}: {verdicts}"] if files else ["no file"]
+        parts = [f"{files} {'file' if files == 1 else 'files'}: {verdicts}"]
         if self._interchanges:
             sets = ", ".join(f"{count:,} × {safe(name) or '?'}" for name, count in self._sets.most_common())
             parts.append(f"{_many(self._interchanges, 'interchange')} with {sets or 'no document'}")

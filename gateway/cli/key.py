@@ -14,6 +14,7 @@ from gateway.access import SCOPES, issue, parse_scopes
 from gateway.cli.deciding import who
 from gateway.cli.opening import opened_store
 from gateway.cli.stop import Stop
+from gateway.cli.times import rfc3339
 from gateway.pipeline import publishing
 from gateway.store.engine import Tx
 from gateway.store.ids import take
@@ -91,8 +92,9 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="One JSON obj
     for row in rows:
         scopes = ", ".join(json.loads(row.scopes))
         if as_json:
-            keep = ("name", "lane", "partner", "created_at", "revoked_at")
-            print(json.dumps({field: getattr(row, field) for field in keep} | {"scopes": json.loads(row.scopes)}))
+            said = {"name": row.name, "lane": row.lane, "partner": row.partner, "scopes": json.loads(row.scopes)}
+            times = {"created_at": rfc3339(row.created_at), "revoked_at": row.revoked_at and rfc3339(row.revoked_at)}
+            print(json.dumps(said | times))
         else:
             state = f"revoked {_day(row.revoked_at)}" if row.revoked_at else f"since {_day(row.created_at)}"
             print(f"{row.name}  {row.lane}  {row.partner or 'ours'}  {scopes}  {state}")

@@ -81,6 +81,17 @@ def gateway(
     """Self-hosted B2B gateway: X12, EDIFACT, CSV and XML outside, one language inside."""
 
 
+def _surroundings(error: Exception) -> str:
+    """What this machine or its database refused: not there, locked, full, read-only. Empty: it is not that."""
+    from sqlalchemy.exc import DatabaseError, OperationalError
+
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, DatabaseError) and type(error) in (DatabaseError, OperationalError):  # others are our mistakes
+        return f"the database cannot be used: {str(error.orig).partition(chr(10))[0]}"
+    return ""
+
+
 def main() -> NoReturn:
     """Run one verb; every way it can end is an exit code and, where it failed, one sentence on stderr."""
     try:
@@ -96,6 +107,9 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("GATEWAY_DEBUG"):
             raise
+        if reason := _surroundings(error):
+            print(f"gateway: {reason}", file=sys.stderr)
+            sys.exit(2)
         print(f"gateway: {type(error).__name__}: {error}", file=sys.stderr)
         print("gateway: this is our fault; GATEWAY_DEBUG=1 shows where it happened.", file=sys.stderr)
         sys.exit(70)  # sysexits.h EX_SOFTWARE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gateway.cli.stop import Stop
 from gateway.settings import Settings, SettingsWrong
@@ -20,13 +21,22 @@ def settings() -> Settings:
         raise Stop(str(error)) from None
 
 
+def first_run(chosen: Settings) -> Path | None:
+    """Make what a new installation needs; the key file, if it was made now."""
+    try:
+        return chosen.first_run()
+    except OSError as error:
+        raise Stop(f"GATEWAY_HOME {chosen.home.absolute()} cannot be made or written: {error.strerror}") from None
+
+
 @contextmanager
 def opened_store() -> Iterator[Store]:
     """The store of an installation that has run before."""
     chosen = settings()
-    if not chosen.database_url and not (chosen.home / "gateway.db").exists():
-        home = chosen.home.absolute()
-        raise Stop(f"there is no gateway in {home}; `gateway run` makes one there, GATEWAY_HOME names another")
+    file = Path(chosen.database.removeprefix("sqlite:///"))
+    if chosen.database.startswith("sqlite:///") and not file.exists():
+        place, named = (file, "GATEWAY_DATABASE_URL") if chosen.database_url else (file.parent, "GATEWAY_HOME")
+        raise Stop(f"there is no gateway in {place}; `gateway run` makes one there, {named} names another")
     try:
         opened = chosen.open_store()
     except BadKey as error:
@@ -41,16 +51,12 @@ def opened_store() -> Iterator[Store]:
 def made_store() -> Iterator[Store]:
     """The store of an installation that may be new: its home and its key are made if they are not there."""
     chosen = settings()
+    made = first_run(chosen)
+    if made is not None:
+        print(f"A key that seals stored bodies was made: {made}. Keep a copy elsewhere.", file=sys.stderr)
     try:
-        made = chosen.first_run()
-        if made is not None:
-            print(
-                f"made a payload key: {made}; keep a copy elsewhere, no stored document opens without", file=sys.stderr
-            )
         opened = chosen.open_store()
     except (BadKey, ValueError) as error:
         raise Stop(str(error)) from None
-    except OSError as error:
-        raise Stop(f"GATEWAY_HOME {chosen.home}: {error.strerror}") from None
     with opened as store:
         yield store

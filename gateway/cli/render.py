@@ -10,7 +10,18 @@ import typer
 from pydantic import ValidationError
 
 from gateway.canonical import Document, UnknownDocument, parse
-from gateway.cli.charts import MapName, MapsFolder, PartnerName, PartnersFolder, agreed, book, chart, library, written
+from gateway.cli.charts import (
+    MapName,
+    MapsFolder,
+    PartnerName,
+    PartnersFolder,
+    agreed,
+    book,
+    chart,
+    content,
+    library,
+    written,
+)
 from gateway.cli.stop import Stop
 
 app = typer.Typer(add_completion=False)
@@ -18,7 +29,15 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def render(
-    file: Annotated[Path, typer.Argument(help="Canonical JSON, as `gateway translate` prints it.", exists=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Canonical JSON, as `gateway translate` prints it; - is stdin.",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+        ),
+    ],
     partner: PartnerName = None,
     document: Annotated[
         str | None, typer.Option("--document", help="What the partner is to get: 855, x12/004010/856, invoice.")
@@ -27,7 +46,10 @@ def render(
     answers: Annotated[
         list[Path] | None,
         typer.Option(
-            "--answers", help="The order this answers, as canonical JSON: what it said is echoed.", exists=True
+            "--answers",
+            help="The order this answers, as canonical JSON: what it said is echoed.",
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     maps: MapsFolder = Path("maps"),
@@ -52,7 +74,7 @@ def render(
 
 def _parsed(file: Path) -> Document:
     try:
-        return parse(file.read_bytes())
+        return parse(content(file))
     except (UnknownDocument, UnicodeDecodeError) as error:
         raise Stop(f"{file}: {error}") from None
     except ValidationError as error:

@@ -43,6 +43,9 @@ def show(
             said = {"owner": one.owner, "keep": keep, "over": one.over.bodies, "over_bytes": one.over.bytes}
             print(json.dumps({**said, "holds": reasons[one.owner]}))
         return
+    if not found:
+        print("No bodies are stored yet.")
+        return
     table = Table("Owner", "Kept for", "Over its time", "Hold")
     for one in found:
         over = f"{one.over.bodies:,} bodies, {one.over.bytes:,} bytes" if one.over.bodies else "nothing"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from enum import StrEnum
@@ -12,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.opening import settings
+from gateway.cli.opening import first_run, settings
 from gateway.cli.stop import Stop
 from gateway.settings import Settings
 from gateway.store import lease
@@ -65,6 +67,9 @@ def run(
 
 
 def _everything(chosen: Settings) -> int:
+    _must_be_free("GATEWAY_HTTP_BIND", chosen.http_host, chosen.http_port)
+    if chosen.sftp_bind:
+        _must_be_free("GATEWAY_SFTP_BIND", chosen.sftp_host, chosen.sftp_port)
     prepare(chosen)
     parts = [part for part in Part if part is not Part.SFTP or chosen.sftp_bind]
     children = [Child(part, this_program("run", "--only", part)) for part in parts]
@@ -78,13 +83,26 @@ def _everything(chosen: Settings) -> int:
     return Supervisor(children, grace_s=chosen.drain_seconds + 10.0, environment=os.environ, died=died).run()
 
 
+def _must_be_free(variable: str, host: str, port: int) -> None:
+    """Said before anything starts: a part that cannot listen would be started again for ever."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        used = error.errno == errno.EADDRINUSE
+        why = "another program, or another gateway, listens there" if used else (error.strerror or str(error))
+        raise Stop(f"{variable} {host}:{port} cannot be used: {why}; name another address or port") from None
+
+
 def prepare(chosen: Settings) -> None:
     """What must be there before a process runs: home, key, tables, a published book."""
     from gateway.partners.book import Book
     from gateway.partners.faults import ProfileFaults
     from gateway.pipeline import publishing
 
-    made = chosen.first_run()
+    made = first_run(chosen)
     if made is not None:
         log.info("a key that seals stored bodies was made: %s; keep a copy elsewhere", made)
     with chosen.open_store() as store:
@@ -125,6 +143,7 @@ def _web(chosen: Settings) -> None:
     from gateway.api.serving import application
     from gateway.pipeline.house import Furniture
 
+    _must_be_free("GATEWAY_HTTP_BIND", chosen.http_host, chosen.http_port)
     with chosen.open_store() as store:
         furniture = Furniture(store)
         server = uvicorn.Server(
@@ -176,6 +195,7 @@ def _sftp(chosen: Settings) -> None:
 
     if not chosen.sftp_bind:
         raise Stop("GATEWAY_SFTP_BIND is not set: write the address and port of the SFTP server, 0.0.0.0:2222")
+    _must_be_free("GATEWAY_SFTP_BIND", chosen.sftp_host, chosen.sftp_port)
     try:
         keys = host_keys.load(chosen.sftp_host_keys) or host_keys.make(chosen.home)
     except host_keys.BadHostKey as error:

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from gateway.canonical import Document, dump
-from gateway.cli.charts import MapName, MapsFolder, PartnerName, PartnersFolder, agreed, book, chart, library, written
+from gateway.cli.charts import (
+    MapName,
+    MapsFolder,
+    PartnerName,
+    PartnersFolder,
+    agreed,
+    book,
+    chart,
+    content,
+    library,
+    written,
+)
 from gateway.cli.stop import Stop
 from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.x12.frames import InterchangeOpened, SetFramed
@@ -25,7 +36,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def translate(
-    file: Annotated[Path, typer.Argument(help="The document as the partner sent it.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="The document as the partner sent it; - is stdin.", exists=True, dir_okay=False, allow_dash=True
+        ),
+    ],
     partner: PartnerName = None,
     map_name: MapName = None,
     to: Annotated[
@@ -57,7 +73,7 @@ def translate(
         return _of_partner(known, partner or "", file, start)
 
     try:
-        found = list(_read(file.read_bytes(), find, find_file, partner or map_name))
+        found = list(_read(content(file), find, find_file, partner or map_name))
     except MapError as error:
         raise Stop("\n".join(map(str, error.problems)), code=1) from None
     if not found:

@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +132,7 @@ def _load(tx: Tx, table: Table, archive: zipfile.ZipFile, member: dict[str, Any]
     binary = [isinstance(table.c[name].type, LargeBinary) for name in names]
     digest, batch, count = hashlib.sha256(), [], 0
     with archive.open(f"{table.name}.jsonl") as file:
-        for line in _lines(file):
+        for line in file:
             digest.update(line)
             values = [
                 base64.b64decode(value) if is_binary and value is not None else value
@@ -147,10 +147,6 @@ def _load(tx: Tx, table: Table, archive: zipfile.ZipFile, member: dict[str, Any]
     if (count, digest.hexdigest()) != (member["rows"], member["sha256"]):
         raise BackupRefused(f"the backup is damaged: {table.name} is not what was written")
     return count
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    yield from file
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:

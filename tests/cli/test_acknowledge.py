@@ -54,6 +54,6 @@ def test_an_acknowledgement_is_not_acknowledged() -> None:
 def test_what_cannot_be_answered_is_one_sentence(tmp_path: Path) -> None:
     done = gateway("-", stdin="<Order/>")
     assert done.returncode == 2
-    assert done.stderr == b"gateway: only X12 and EDIFACT are acknowledged; this is xml\n"
+    assert done.stderr == b"gateway: only X12 and EDIFACT are acknowledged; this is XML. `gateway inspect` says more\n"
     assert gateway("-", "--as", "CONTRL", stdin=ISA).returncode == 2
     assert gateway(str(tmp_path / "none"), stdin="").returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,18 @@ def test_a_backup_is_restored_into_a_new_home(home: Path, tmp_path: Path, monkey
 
 def test_what_is_no_backup_is_refused_in_words(home: Path, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("not a zip")
-    with pytest.raises(Stop, match="not a zip"):
+    with pytest.raises(Stop, match="no backup of the gateway"):
         gateway("restore", tmp_path / "x")
-    with pytest.raises(Stop, match="No such file"):
+    with pytest.raises(Stop, match="no such file"):
         gateway("restore", tmp_path / "nothing")
+    assert not home.exists()
+
+
+def test_each_speaks_json_to_scripts(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(gateway("migrate", "--check", "--json").stdout)["missing"][0] == "0001"
+    assert json.loads(gateway("migrate", "--json").stdout)["applied"][0] == "0001"
+    assert json.loads(gateway("migrate", "--check", "--json").stdout) == {"missing": []}
+    made = json.loads(gateway("backup", "--json", tmp_path / "b.zip").stdout)
+    monkeypatch.setenv("GATEWAY_PAYLOAD_KEY", f"file:{home / 'payload.key'}")
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "new"))
+    assert json.loads(gateway("restore", "--json", tmp_path / "b.zip").stdout) == made

@@ -59,7 +59,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence() -> None:
         ((PLAIN, "--map", "x12-850-order", "--to", "x12"), "maps write order as x12"),
         ((PLAIN, "--partner", "nobody"), "there is no partner nobody"),
         (("Makefile", "--map", "x12-850-order"), "has no ISA segment"),
-        ((PLAIN, "--map", "x12-850-order", "--maps", "nowhere"), "there is no folder nowhere"),
+        ((PLAIN, "--map", "x12-850-order", "--maps", "nowhere"), "there is no folder of maps nowhere"),
     ):
         done = gateway("translate", *arguments)
         assert done.returncode == 2, arguments

@@ -19,7 +19,9 @@ def mask(data: bytes, key: bytes) -> bytes:
     try:
         return _masked(data, detected, pseudonyms)
     except (SyntaxError, ValueError) as error:  # lxml's errors are SyntaxErrors
-        raise Unmaskable(f"this {detected.format} cannot be read to its end: {error}") from error
+        if detected.format is Format.UNKNOWN:
+            raise Unmaskable("this is not a document we can read") from error
+        raise Unmaskable(f"this {detected.format.upper()} cannot be read to its end: {error}") from error
 
 
 def _masked(data: bytes, detected: Detected, pseudonyms: Pseudonyms) -> bytes:
