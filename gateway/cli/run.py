@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ from gateway.worker.supervisor import Child, Supervisor, this_program, until_sup
 app = typer.Typer(add_completion=False)
 
 log = logging.getLogger("gateway")
+
+M_ARENA_MAX = -8  # glibc's malloc.h
 
 
 class Part(StrEnum):
@@ -188,6 +191,7 @@ def _worker(chosen: Settings) -> None:
 
 
 def _sftp(chosen: Settings) -> None:
+    _small()
     from gateway.pipeline.house import Furniture
     from gateway.sftpd import host_keys
     from gateway.sftpd.keeping import Keeper
@@ -215,3 +219,13 @@ def _sftp(chosen: Settings) -> None:
         serving.serve()
         keeper.close()
         furniture.close()
+
+
+def _small() -> None:
+    """Many sessions in little memory: without what libraries load for uses that are not ours."""
+    import ctypes
+
+    # paramiko wants invoke for one word of ssh_config, httpx has a command line in colours
+    sys.modules.update({"invoke": None, "httpx._main": None})  # type: ignore[dict-item]
+    with suppress(AttributeError):  # a libc that is not glibc
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)  # two threads a session, and none of them allocates much
