@@ -34,6 +34,7 @@ def test_the_whole_story_holds(story: str) -> None:
     assert "All of it held." in ran.stdout
     assert "Lost: 0." in ran.stdout
     assert "Doubled: 0." in ran.stdout
+    assert ("Waits for a person: 3\n" in ran.stdout) is (story == "orders"), "nothing but what the story broke"
 
 
 def test_the_judge_reads_envelopes_and_orders_by_itself() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,12 @@ from gateway.store.engine import Store
 
 ROOT = Path(__file__).parents[3]  # where the package `gateway` stands
 STARTER = ROOT / "gateway" / "starter"  # the example partners and maps, as `gateway init` gives them
+UNPLAYED = ("ironhill-freight", "juniper-row")  # partners who wait for a server or a certificate of somebody else
+
+
+def profiles(home: Path) -> Path:
+    """The example profiles, without the partners nobody plays."""
+    return shutil.copytree(STARTER / "partners", home / "partners", ignore=shutil.ignore_patterns(*UNPLAYED))
 
 
 class StoryFailed(Exception):

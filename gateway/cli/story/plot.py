@@ -20,6 +20,7 @@ from gateway.cli.story.parties import (
     Simulator,
     free_port,
     hand_out,
+    profiles,
     surroundings,
     wait_until,
 )
@@ -116,7 +117,7 @@ def enter(home: Path, tell: Tell, **chosen: Any) -> Cast:
     url = f"http://127.0.0.1:{port}"
     settings = Settings(
         home=home,
-        partners=STARTER / "partners",
+        partners=profiles(home),
         maps=STARTER / "maps",
         http_bind=f"127.0.0.1:{port}",
         **chosen,

@@ -150,7 +150,8 @@ def counts(teller: Teller, verdict: Verdict) -> None:
             teller.line(f"       found: {check.found}", style)
     if verdict.repeated:
         same = "the duplicate's answer, and what was being sent when the worker died"
-        teller.line(f"       {verdict.repeated} documents reached the retailer again under their own number: {same}.")
+        many = "1 document" if verdict.repeated == 1 else f"{verdict.repeated} documents"
+        teller.line(f"       {many} reached the retailer again under the same number: {same}.")
 
 
 def whole(teller: Teller, cast: Cast) -> bool:

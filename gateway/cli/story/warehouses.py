@@ -28,6 +28,7 @@ from gateway.cli.story.parties import (
     get,
     hand_out,
     post,
+    profiles,
     surroundings,
     wait_until,
 )
@@ -46,7 +47,7 @@ def enter(home: Path, tell: Tell) -> Cast:
     web, sftp = free_port(), free_port()
     chosen = {"sftp_bind": f"127.0.0.1:{sftp}"}
     settings = Settings(
-        home=home, partners=STARTER / "partners", maps=STARTER / "maps", http_bind=f"127.0.0.1:{web}", **chosen
+        home=home, partners=profiles(home), maps=STARTER / "maps", http_bind=f"127.0.0.1:{web}", **chosen
     )
     settings.first_run()
     store = settings.open_store()
