@@ -38,6 +38,8 @@ WANTED = {  # order -> what each of its 945s says of line 1: pieces and status
     "WO-3": [("18", "CP")],
 }
 
+WORDS = {"CC": "shipped, complete", "BP": "shipped, the rest follows", "CP": "shipped, the rest does not follow"}
+
 
 @dataclass
 class Cast:
@@ -195,11 +197,11 @@ def _first_line(papers: list[Paper], order: str) -> Iterator[tuple[str, str]]:
 def report(teller: telling.Teller, cast: Cast) -> bool:
     """What each depositor was told, and what was counted; True if all of it held."""
     verdict = judge(cast)
-    teller.heading("What each depositor was told of its orders: pieces of line 1, and X12's word for it")
+    teller.heading("What each depositor was told of line 1 of its orders, 24 pieces")
     for name in DEPOSITORS:
         papers = list(_papers(cast.depositors[name]))
         for order in ORDERS:
-            said = ", ".join(f"{pieces} {word}" for pieces, word in _first_line(papers, order))
+            said = "; then ".join(f"{pieces} {WORDS[word]}" for pieces, word in _first_line(papers, order))
             teller.line(f"  {name:<10} {order}  {said}")
     telling.work_items(teller, cast.store)
     telling.counts(teller, verdict)

@@ -20,19 +20,21 @@ class ThirdParty:
     """A 3PL of the story: the partner, the site it runs for us, and how it talks."""
 
     partner: str
+    name: str
     site: str
     speaks: str
+    wire: str
     gs1_prefix: str
 
     def order(self, how: str) -> str:
         """The customer's order number of one of its three orders."""
-        return f"HP-{self.site[:3].upper()}-{how}"
+        return f"HP-{self.site.replace('-', '')[:3].upper()}-{how}"
 
 
 THIRD_PARTIES = (
-    ThirdParty("blue-ridge", "roanoke", "x12", "0612345"),
-    ThirdParty("summit", "reno", "json", "0698765"),
-    ThirdParty("mesa", "el-paso", "csv", "0655441"),
+    ThirdParty("blue-ridge", "Blue Ridge Logistics", "roanoke", "x12", "X12 940 and 945 over SFTP", "0612345"),
+    ThirdParty("summit", "Summit Fulfillment", "reno", "json", "JSON over HTTP", "0698765"),
+    ThirdParty("mesa", "Mesa Storage", "el-paso", "csv", "CSV over SFTP", "0655441"),
 )
 
 

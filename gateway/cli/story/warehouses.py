@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from gateway.cli.story.warehouse_cast import HOWS, INVENTED, MUGS, PASSWORD, THI
 from gateway.cli.story.warehouse_verdict import judge
 from gateway.settings import Settings
 from gateway.store import schema
+from gateway.store.engine import View
 from gateway.store.schema import document
 
 Tell = Callable[[str], None]
@@ -128,7 +129,7 @@ def play(cast: Cast, tell: Tell, deadline: float) -> None:
         said = post(f"{cast.gateway.url}/v1/exceptions/{item['id']}/answer", body, headers)
         if not said.get("done"):
             raise StoryFailed(f"the answer to {item['id']} was refused: {said}")
-        cast.decided.append(said["title"])
+        cast.decided.append(f"{item['title']} {said['title']}.")
     tell("A person answers: backorder. The ERP releases the six again, and each 3PL ships them.")
     cast.warehouses["blue-ridge"].tell(invent=INVENTED, like=THIRD_PARTIES[0].order("full"))
     wait_until(lambda: _all_quiet(cast), deadline, "every piece is shipped, announced and booked")
@@ -154,23 +155,34 @@ def _all_quiet(cast: Cast) -> bool:
     return notices == invoices == ADVICES * len(THIRD_PARTIES) and strangers == 1 and not owed
 
 
+TOLD = {"full": "in full", "part": "in two parts", "short": "six short"}
+
+
+def _trucks(view: View, order: str) -> Iterator[str]:
+    """Each warehouse order of a customer's order, and the trucks that left with it."""
+    d = document.c
+    source = select(d.id).where(d.business_key == order, d.kind == "order")
+    for row in view.all(
+        select(document).where(d.answers_document_id.in_(source), d.kind == "warehouse-order").order_by(d.id)
+    ):
+        left = view.all(select(d.business_key).where(d.answers_document_id == row.id).order_by(d.id))
+        yield f"{row.business_key} left with {' and '.join(one.business_key for one in left)}"
+
+
 # -- how it is told ------------------------------------------------------------------------------
 def report(teller: telling.Teller, cast: Cast) -> bool:
     """The ways of the orders, what waits for a person, what was counted; True if all of it held."""
     verdict = judge(cast)
-    teller.heading("What each 3PL was sent, and what it confirmed")
+    teller.heading("What became of each order")
     with cast.store.read() as view:
-        for one, how in each_order():
-            order = view.first(select(document.c.id).where(document.c.business_key == one.order(how)))
-            assert order is not None
-            made = view.all(select(document).where(document.c.answers_document_id == order.id).order_by(document.c.id))
-            sent = [row for row in made if row.kind == "warehouse-order"]
-            back = view.all(select(document).where(document.c.answers_document_id.in_([row.id for row in sent])))
-            notices = [row.business_key for row in made if row.kind == "shipment"]
-            advised = ", ".join(row.business_key for row in back)
-            orders = ", ".join(row.business_key for row in sent)
-            teller.line(f"  {one.order(how):<13} {one.partner:<11} {one.speaks:<5} {orders}; advised {advised};"
-                        f" 856 {', '.join(notices)}")  # fmt: skip
+        for one in THIRD_PARTIES:
+            teller.line(f"  {one.name}, {one.site.replace('-', ' ').title()}: {one.wire}")
+            for how in HOWS:
+                teller.line(f"    {one.order(how):<13} {TOLD[how]:<13} {'; '.join(_trucks(view, one.order(how)))}")
+    teller.line(
+        "  Each truck became a ship notice and an invoice to the customer, a shipment in the ERP and news in the CRM."
+    )
+    teller.heading("What a person was asked, and said")
     for title in cast.decided:
         teller.line(f"  {title}")
     telling.work_items(teller, cast.store)
