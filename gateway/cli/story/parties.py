@@ -34,16 +34,6 @@ def profiles(home: Path) -> Path:
     return shutil.copytree(STARTER / "partners", home / "partners", ignore=shutil.ignore_patterns(*UNPLAYED))
 
 
-NOT_PLAYING = ("fernhill-mills", "ironhill-freight", "juniper-row")  # examples whose wires nobody simulates in a story
-
-
-def profiles(home: Path) -> Path:
-    """The example partners of those who play: wires that lead nowhere would fill the story with work items."""
-    folder = home / "partners"
-    shutil.copytree(STARTER / "partners", folder, ignore=shutil.ignore_patterns(*NOT_PLAYING))
-    return folder
-
-
 class StoryFailed(Exception):
     """Something the story stands on did not happen; the message says what."""
 
