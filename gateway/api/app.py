@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
 from gateway.api import as2, exceptions, orders, partner, partners, problems, records, reference
@@ -17,9 +18,19 @@ an `Idempotency-Key`.
 """
 
 
+class Doors(FastAPI):
+    """FastAPI, but for AS2, which is taken as it comes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/as2" and scope["method"] == "POST":
+            await as2.exchange(self.state.door, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def build(door: Door) -> FastAPI:
     """The application over one house."""
-    app = FastAPI(
+    app = Doors(
         title="B2B gateway",
         version=__version__,
         description=DESCRIPTION,

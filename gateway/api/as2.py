@@ -8,11 +8,13 @@ import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
-from gateway.api.door import Door, Used
+from gateway.api import problems
+from gateway.api.door import Door
 from gateway.api.problems import Problem
 from gateway.as2.receive import STRANGER
 from gateway.pipeline import as2_receive
@@ -21,6 +23,9 @@ from gateway.pipeline.receive import Arrival
 from gateway.store.spool import IN_MEMORY, Spool
 
 router = APIRouter(tags=["as2"])
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
 
 PATIENCE = 4
 """How many times the largest body is read and dropped, so that a sender can end and sees our answer."""
@@ -31,6 +36,8 @@ EVIDENCE = 64 * 1024
 SILENCE_S, GRACE_S, SLOWEST = 30.0, 60.0, 32 * 1024
 """A sender may be silent for so long, and after a minute must have sent so many bytes a second on the whole: a line of
 256 kbit/s. Slower ones hold a place that others need, and are told so with 408."""
+
+_NOT_NOW = [("Connection", "close"), ("Content-Type", "text/plain; charset=utf-8")]
 
 
 @router.post(
@@ -52,35 +59,53 @@ SILENCE_S, GRACE_S, SLOWEST = 30.0, 60.0, 32 * 1024
         }
     },
 )
-async def as2(request: Request, use: Used) -> Response:
+async def as2() -> None:  # described here for the reference; `exchange` takes the request before FastAPI sees it
     """A repeated Message-ID gets the receipt of the first time and is processed once.
 
     Receipts that partners post for what we sent come here too: stored before they are answered.
     """
+
+
+async def exchange(use: Door, scope: Scope, receive: Receive, send: Send) -> None:
+    """One request, in plain ASGI: what FastAPI does for a request is a tenth of a message of 2 KB."""
     headers = [
-        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape"))
-        for name, value in request.headers.raw
+        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape")) for name, value in scope["headers"]
     ]
-    remote = request.client.host if request.client else None
+    client = scope.get("client")
     try:
         async with AsyncExitStack() as room:
-            length = request.headers.get("content-length")
-            if length is not None and int(length) <= STRANGER:  # as much as is read of anybody's: one hop less
-                body, size = await _taken_in(request, STRANGER, use, room)
-                whose, judged = await run_in_threadpool(_known_and_judged, use, headers, body, size, remote)
-            else:
-                whose = await run_in_threadpool(as2_receive.relation, use.house, headers, use.largest_body)
-                if _is_flooded(use, whose):
-                    return await _too_many(use, whose)
-                body, size = await _taken_in(request, whose.largest, use, room)
-                judged = await run_in_threadpool(_judged, use, whose, headers, body, size, remote)
-            return await _stored(use, whose, judged, body, size)
+            status, said, body = await _answered(use, headers, client[0] if client else None, receive, room)
     except ClientDisconnect:  # they went away in the middle of it: nobody was told anything, so they send it again
         use.refusals.count("cut off")
-        return Response(status_code=400)
+        status, said, body = 400, [], b""
     except TimeoutError:
         use.refusals.count("too slow")
-        return Response("The message came too slowly; nothing was kept.", 408, {"Connection": "close"}, "text/plain")
+        status, said, body = 408, [*_NOT_NOW], b"The message came too slowly; nothing was kept."
+    except Problem as problem:
+        await problems.answer(problem.status, problem.body, problem.headers)(scope, receive, send)
+        return
+    raw = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in said]
+    if not any(name == b"content-length" for name, _ in raw):
+        raw.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _answered(
+    use: Door, headers: list[tuple[str, str]], remote: str | None, receive: Receive, room: AsyncExitStack
+) -> Answer:
+    in_thread = asyncio.get_running_loop().run_in_executor
+    announced = next((int(value) for name, value in headers if name == "content-length"), None)
+    if announced is not None and announced <= STRANGER:  # as much as is read of anybody's: one hop less
+        body, size = await _taken_in(receive, announced, STRANGER, use, room)
+        whose, judged = await in_thread(None, _known_and_judged, use, headers, body, size, remote)
+    else:
+        whose = await in_thread(None, as2_receive.relation, use.house, headers, use.largest_body)
+        if _is_flooded(use, whose):
+            return await _too_many(use, whose)
+        body, size = await _taken_in(receive, announced or 0, whose.largest, use, room)
+        judged = await in_thread(None, _judged, use, whose, headers, body, size, remote)
+    return await _stored(use, whose, judged, body, size)
 
 
 def _known_and_judged(
@@ -99,7 +124,7 @@ def _judged(
     use: Door, whose: Relation, headers: list[tuple[str, str]], body: Spool, size: int, remote: str | None
 ) -> Opened | Arrival:
     """What came, in a thread: a receipt for something of ours, or a message and the answer to it."""
-    posted = as2_receive.receipt_arrival(use.store, whose, headers, body, remote)
+    posted = as2_receive.receipt_arrival(use.store, whose, body, remote)
     if posted is not None:
         return posted
     now = datetime.now(UTC)
@@ -107,7 +132,7 @@ def _judged(
     return opened if opened.arrival.refused is None else as2_receive.as_it_came_before(use.store, opened, body)
 
 
-async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, body: Spool, size: int) -> Response:
+async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, body: Spool, size: int) -> Answer:
     if judged is None:
         return await _too_many(use, whose)
     arrival = judged.arrival if isinstance(judged, Opened) else judged
@@ -115,31 +140,32 @@ async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, b
         return await _too_many(use, whose)
     receipt = await use.receive(arrival)
     if isinstance(judged, Arrival):
-        return Response()
+        return 200, [], b""
     if receipt.repeated:
         first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, judged)
         if first is not None:
-            return _answer(*first)
+            return first
         judged = as2_receive.other_content(whose, judged, now=datetime.now(UTC), entropy=os.urandom)
         await use.receive(judged.arrival)
-    answer = _answer(*judged.answer)
-    if size > whose.largest:
-        answer.headers["Connection"] = "close"  # what is still to come is read by nobody
-    return answer
+    status, headers, content = judged.answer
+    closing = [("Connection", "close")] if size > whose.largest else []  # what is still to come is read by nobody
+    return status, [*headers, *closing], content
 
 
-async def _taken_in(request: Request, largest: int, use: Door, room: AsyncExitStack) -> tuple[Spool, int]:
+async def _taken_in(
+    receive: Receive, announced: int, largest: int, use: Door, room: AsyncExitStack
+) -> tuple[Spool, int]:
     """The body and its size; of one that is larger than we take, its beginning. Raises TimeoutError if it is slow."""
     spool = Spool(use.spool)
-    announced = int(request.headers.get("content-length") or 0)
     if announced > PATIENCE * largest:
         return spool, announced
-    began, size, pieces = time.monotonic(), 0, request.stream()
-    while True:
+    began, size, more = time.monotonic(), 0, True
+    while more:
         async with asyncio.timeout(SILENCE_S):
-            piece = await anext(pieces, None)
-        if piece is None:
-            break
+            event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ClientDisconnect
+        piece, more = event.get("body", b""), event.get("more_body", False)
         if size <= IN_MEMORY < size + len(piece) <= largest:
             await _a_place(use, room)
         size += len(piece)
@@ -172,15 +198,8 @@ def _beginning(spool: Spool, use: Door) -> Spool:
     return kept
 
 
-async def _too_many(use: Door, whose: Relation) -> Response:
+async def _too_many(use: Door, whose: Relation) -> Answer:
     if use.refusals.tell(whose.name):
         await run_in_threadpool(as2_receive.tell_of_flood, use.store, whose, use.refusals.messages)
-    again = {"Retry-After": str(use.refusals.seconds_left(whose.name)), "Connection": "close"}
-    return Response("Too many messages were refused; nothing was kept of this one.", 429, again, "text/plain")
-
-
-def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Response:
-    made = Response(body, status)
-    for name, value in headers:
-        made.headers[name] = value
-    return made
+    again = ("Retry-After", str(use.refusals.seconds_left(whose.name)))
+    return 429, [again, *_NOT_NOW], b"Too many messages were refused; nothing was kept of this one."

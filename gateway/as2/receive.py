@@ -79,18 +79,19 @@ def receive(
     sink: Sink | None = None,
     duplicate: bool = False,
     fault: AS2Error | None = None,
+    head: Head | None = None,
 ) -> Received:
     """Open a message under what was agreed with its sender, and write the receipt.
 
     `partnership` is None where the two AS2 names have none; `our` then signs the receipt if the name of the recipient
     is ours. `duplicate` says that this Message-ID was processed before and its stored receipt is not at hand, `fault`
-    that the caller knows already why this message is not opened.
+    that the caller knows already why this message is not opened, `head` what it has read of `headers` already.
     What went to `sink` counts only if there is a `message`.
     """
     chunks = iter(body)
     try:
         headers = headers if isinstance(headers, Headers) else Headers(headers)
-        head = Head.read(headers)
+        head = head or Head.read(headers)
     except AS2Error as error:
         _drain(chunks, STRANGER)
         return Received(None, None, error, error.disposition, None, None, None)

@@ -158,7 +158,7 @@ class As2Channel:
 
 def join(headers: Iterable[tuple[str, str]], chunks: Iterable[bytes]) -> Iterator[bytes]:
     """A message as it is stored and as a parcel carries it."""
-    yield bytes(Headers(headers))
+    yield bytes(headers if isinstance(headers, Headers) else Headers(headers))
     yield from chunks
 
 

@@ -189,6 +189,15 @@ class Book:
             mine = kept
         return Match(mine[0])
 
+    @cached_property
+    def as2_wires(self) -> Mapping[str, Sequence[Connection]]:
+        """The AS2 connections by our name in them."""
+        found: defaultdict[str, list[Connection]] = defaultdict(list)
+        for one in self.connections.values():
+            if one.kind == "as2":
+                found[one.settings.get("our_as2_name", "")].append(one)
+        return found
+
     def by_file(
         self, connection: str, filename: str | None, start: bytes = b"", media_type: str | None = None
     ) -> Match:

@@ -52,10 +52,13 @@ class MessageIdReused(AS2Error):
 class Relation:
     """What is known from the headers alone: the connection of the two AS2 names, if there is one."""
 
-    connection: Connection | None
-    partnership: Partnership | None
-    our: OurIdentity | None  # who signs a refusal, where the name of the recipient is ours
+    headers: Headers | None  # None where they cannot be read
+    head: Head | None  # None where they do not say who writes to whom
+    connection: Connection | None = None
+    partnership: Partnership | None = None
+    our: OurIdentity | None = None  # who signs a refusal, where the name of the recipient is ours
     fault: str = ""  # of our own settings
+    door: int = STRANGER  # bytes that the door takes of anybody
 
     @property
     def name(self) -> str:
@@ -65,7 +68,7 @@ class Relation:
     @property
     def largest(self) -> int:
         """How much of a body is worth reading."""
-        return self.partnership.limits.message if self.partnership else STRANGER
+        return min(self.partnership.limits.message, self.door) if self.partnership else STRANGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +84,25 @@ class Opened:
         return self.received.status, self.received.mdn_headers, self.received.mdn_body
 
 
-def relation(house: House, headers: Iterable[tuple[str, str]], largest: int) -> Relation:
+def relation(house: House, given: Iterable[tuple[str, str]], largest: int) -> Relation:
     """Whose message this is, by the names in its headers; never raises for what they say."""
+    headers = None
     try:
+        headers = Headers(given)
         head = Head.read(headers)
     except AS2Error:
-        return Relation(None, None, None)
-    wires = [one for one in house.book().connections.values() if one.kind == "as2"]
-    ours = [one for one in wires if one.settings.get("our_as2_name") == head.as2_to]
+        return Relation(headers, None)
+    ours = house.book().as2_wires.get(head.as2_to, ())
     known = [one for one in ours if one.settings.get("their_as2_name") == head.as2_from]
     try:
         if len(known) == 1:
             agreed = _partnership(house, known[0])
-            return Relation(known[0], _limited(agreed, largest), agreed.our)
+            return Relation(headers, head, known[0], agreed, agreed.our, door=largest)
         signer = _partnership(house, ours[0]).our if ours else None
     except (SecretMissing, UnusableCertificate) as error:
-        return Relation(known[0] if len(known) == 1 else None, None, None, str(error))
+        return Relation(headers, head, known[0] if len(known) == 1 else None, fault=str(error))
     fault = f"{' and '.join(one.name for one in known)} have the same two names" if known else ""
-    return Relation(None, None, signer, fault)
+    return Relation(headers, head, our=signer, fault=fault)
 
 
 def _partnership(house: House, connection: Connection) -> Partnership:
@@ -106,10 +110,6 @@ def _partnership(house: House, connection: Connection) -> Partnership:
     if not isinstance(channel, As2Channel):
         raise TypeError(f"{connection.name} is not an AS2 connection")
     return channel.partnership()
-
-
-def _limited(agreed: Partnership, largest: int) -> Partnership:
-    return replace(agreed, limits=replace(agreed.limits, message=min(agreed.limits.message, largest)))
 
 
 def open_message(
@@ -134,7 +134,7 @@ def open_message(
 
     def judged(fault: AS2Error | None) -> Received:
         return judge(
-            headers,
+            whose.headers or headers,
             body if fault is None else (),
             whose.partnership,
             our=whose.our,
@@ -143,6 +143,7 @@ def open_message(
             entropy=entropy,
             sink=sink,
             fault=fault,
+            head=whose.head,
         )
 
     try:
@@ -150,30 +151,32 @@ def open_message(
     except Exception as defect:  # ours: the sender is told so in AS2's words, and a person is asked
         log.exception("an AS2 message could not be judged")
         received = judged(UnexpectedProcessingError(f"a defect of ours: {type(defect).__name__}"))
-    connection = whose.connection
-    common = Arrival(
-        connection=connection.name if connection else NOBODY,
-        lane=connection.lane if connection else "production",
-        transport_id=received.head.message_id if received.head else f"<{uuid.uuid4()}>",
-        content=b"",
-        remote=remote,
-        wire=_wire(headers, body),
-        answer=_stored(received.mdn),
-        # One that the profile does not list is owed too, once a person has added it; a stranger is never called.
-        answer_to=received.post_to or (received.refused_url if connection else None),
-        partner=connection.owner if connection else None,
-    )
-    if received.message is None:
-        return Opened(_refused(common, whose, received), received)
-    first, *more = [
-        replace(common, content=data.content(), filename=part.filename or None, media_type=part.content_type)
-        for part, data in parts
-    ]
-    beside = tuple(
-        replace(one, transport_id=f"{one.transport_id} part {n}", wire=None, answer=None, answer_to=None)
-        for n, one in enumerate(more, 2)
-    )
-    return Opened(replace(first, beside=beside), received)
+    opened = [(part, data.content()) for part, data in parts] if received.message is not None else []
+    connection, head = whose.connection, received.head
+    # One that the profile does not list is owed too, once a person has added it; a stranger is never called.
+    owed_to = received.post_to or (received.refused_url if connection else None)
+
+    def arrived(n: int) -> Arrival:
+        """The message under its first document; the others are beside it."""
+        part, content = opened[n] if opened else (None, b"")
+        name = head.message_id if head else f"<{uuid.uuid4()}>"
+        return Arrival(
+            connection=connection.name if connection else NOBODY,
+            lane=connection.lane if connection else "production",
+            transport_id=name if n == 0 else f"{name} part {n + 1}",
+            content=content,
+            filename=part.filename or None if part else None,
+            media_type=part.content_type if part else None,
+            remote=remote,
+            wire=_wire(whose.headers, body) if n == 0 else None,
+            answer=_stored(received.mdn) if n == 0 else None,
+            answer_to=owed_to if n == 0 else None,
+            partner=connection.owner if connection else None,
+            beside=tuple(arrived(more) for more in range(1, len(opened))) if n == 0 else (),
+        )
+
+    first = arrived(0)
+    return Opened(first if opened else _refused(first, whose, received), received)
 
 
 def _too_large(whose: Relation, size: int) -> MessageTooLarge | None:
@@ -182,21 +185,21 @@ def _too_large(whose: Relation, size: int) -> MessageTooLarge | None:
     return MessageTooLarge(f"the message has {size:,} bytes or more, and this connection takes {whose.largest:,}")
 
 
-def receipt_arrival(
-    store: Store, whose: Relation, headers: Sequence[tuple[str, str]], body: Spool, remote: str | None
-) -> Arrival | None:
+def receipt_arrival(store: Store, whose: Relation, body: Spool, remote: str | None) -> Arrival | None:
     """A receipt for what we sent, posted by its partner; None if this is a message, or from nobody we know.
 
     Whoever names a message that we never sent this partner is refused like a message that is none: names are easily
     borrowed, and what we keep of those is limited.
     """
-    content, connection = body.content(), whose.connection
-    if connection is None or not isinstance(content, bytes):
+    connection = whose.connection
+    if connection is None or whose.headers is None or whose.head is None:
         return None
-    named = original_message_id(Headers(headers), content)
+    if not whose.head.content_type.type.startswith("multipart/") or not isinstance(content := body.content(), bytes):
+        return None
+    named = original_message_id(whose.headers, content)
     if named is None:
         return None
-    wire = b"".join(join(headers, [content]))
+    wire = b"".join(join(whose.headers, [content]))
     arrival = Arrival(
         connection.name,
         connection.lane,
@@ -238,14 +241,11 @@ class _Wire:
         yield from self.body
 
 
-def _wire(headers: Sequence[tuple[str, str]], body: Spool) -> bytes | _Wire:
+def _wire(headers: Headers | None, body: Spool) -> bytes | _Wire:
     """As it came; of headers that are none, nothing could be written that could be read again."""
-    try:
-        head = b"".join(join(headers, ()))
-    except AS2Error:
-        head = b""
-    content = body.content()
-    return head + content if isinstance(content, bytes) else _Wire(head, body)
+    head = bytes(headers) if headers is not None else b""
+    whole = body.content(head)
+    return whole if isinstance(whole, bytes) else _Wire(head, body)
 
 
 def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:

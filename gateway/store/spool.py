@@ -53,9 +53,9 @@ class Spool:
             hasher.update(piece)
         return hasher.hexdigest()
 
-    def content(self) -> bytes | Spool:
-        """As one value where it is in memory, else itself."""
-        return b"".join(self._waiting) if self._key is None else self
+    def content(self, front: bytes = b"") -> bytes | Spool:
+        """As one value, behind `front`, where it is in memory; else itself."""
+        return b"".join([front, *self._waiting]) if self._key is None else self
 
     def __iter__(self) -> Iterator[bytes]:
         if self._key is not None:
