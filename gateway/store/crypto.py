@@ -26,7 +26,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 VERSION = b"\x01"
-SALT, NONCE = 16, 12
+SALT, NONCE, TAG = 16, 12, 16
+COPIED = 64 * 1024  # larger values are sealed where they will stand: a copy of 1 MB costs as much as sealing it
 VALUES = 1 << 20
 DERIVED = 256  # keys a process keeps at hand to open with: what was sealed together is mostly opened together
 _CHECK = b"gateway key check"
@@ -91,12 +92,18 @@ class Keys:
         """Tells two keys apart without showing either: backup stores it, restore compares it."""
         return hmac.new(self._key(key_id), _CHECK, "sha256").hexdigest()
 
-    def seal(self, plain: bytes, belongs_to: bytes) -> bytes:
+    def seal(self, plain: bytes | memoryview, belongs_to: bytes) -> bytes | bytearray:
         """Seal a value under the current key; only the same `belongs_to` opens it again."""
         if next(self._sealing.count) >= VALUES:
             self._sealing = self._fresh()
         sealing, nonce = self._sealing, os.urandom(NONCE)
-        return sealing.head + nonce + sealing.cipher.encrypt(nonce, plain, belongs_to)
+        front = sealing.head + nonce
+        if len(plain) < COPIED:
+            return front + sealing.cipher.encrypt(nonce, plain, belongs_to)
+        sealed = bytearray(len(front) + len(plain) + TAG)
+        sealed[: len(front)] = front
+        sealing.cipher.encrypt_into(nonce, plain, belongs_to, memoryview(sealed)[len(front) :])
+        return sealed
 
     def open(self, key_id: str, sealed: bytes, belongs_to: bytes) -> bytes:
         """The value that was sealed. Raises KeyMissing or SealBroken."""

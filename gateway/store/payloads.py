@@ -80,8 +80,9 @@ def store_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
         digest = hashlib.sha256(body.data).hexdigest()
         stored.append(Stored(payload_id, digest, len(body.data)))
         rows.append(_row(tx, payload_id, body.owner, body.lane, digest, len(body.data), body.media_type))
-        for n, start in enumerate(range(0, len(body.data), CHUNK)):
-            chunks.append(_sealed(tx, payload_id, n, body.owner, body.data[start : start + CHUNK]))
+        data = memoryview(body.data)
+        for n, start in enumerate(range(0, len(data), CHUNK)):
+            chunks.append(_sealed(tx, payload_id, n, body.owner, data[start : start + CHUNK]))
     tx.insert(schema.payload, rows)
     tx.insert(_chunk, chunks)
     return stored
@@ -210,7 +211,7 @@ def _row(
     }
 
 
-def _sealed(tx: Tx, payload_id: int, n: int, owner: str, plain: bytes) -> dict[str, object]:
+def _sealed(tx: Tx, payload_id: int, n: int, owner: str, plain: bytes | memoryview) -> dict[str, object]:
     sealed = tx.keys.seal(plain, _belongs_to(payload_id, n, owner))
     return {"payload_id": payload_id, "n": n, "key_id": tx.keys.current, "sealed": sealed}
 
