@@ -7,7 +7,8 @@ away on the other side. Killed in between, the same arrival comes again under th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -26,13 +27,46 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Streamed:
+    """Bytes too many for memory, read where they lie as often as it takes."""
+
+    size: int
+    sha256: str
+    read: Callable[[int], Iterator[bytes]]  # from an offset on
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """One thing we send. Every try of it carries the same bytes, name and id."""
 
-    content: bytes
+    body: bytes | Streamed
     filename: str
     media_type: str
     message_id: str
+
+    @property
+    def content(self) -> bytes:
+        """All of it in memory, for wires that need it so."""
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body.read(0))
+
+    @property
+    def size(self) -> int:
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest() if isinstance(self.body, bytes) else self.body.sha256
+
+    def blocks(self, start: int = 0) -> Iterator[bytes | memoryview]:
+        """From an offset on, a few at a time."""
+        return iter([memoryview(self.body)[start:]]) if isinstance(self.body, bytes) else self.body.read(start)
+
+    def equals(self, other: Iterable[bytes]) -> bool:
+        """Whether what is there already is this."""
+        digest = hashlib.sha256()
+        for block in other:
+            digest.update(block)
+        return digest.hexdigest() == self.sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,8 +253,8 @@ def _fingerprint(descriptor: int) -> tuple[int, int]:
 
 
 def _put(outbox: int, parcel: Parcel) -> SendOutcome:
-    there = _content(outbox, parcel.filename, len(parcel.content))
-    if there == parcel.content:
+    there = _is_there(outbox, parcel)
+    if there:
         return Sent(f"{parcel.filename}, as an earlier try left it")
     if there is not None:
         return Refused(f"another file called {parcel.filename} is waiting there")
@@ -264,7 +264,8 @@ def _put(outbox: int, parcel: Parcel) -> SendOutcome:
     )
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(parcel.content)
+            for block in parcel.blocks():
+                file.write(block)
             file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, parcel.filename, src_dir_fd=outbox, dst_dir_fd=outbox)
@@ -273,18 +274,19 @@ def _put(outbox: int, parcel: Parcel) -> SendOutcome:
             os.unlink(temporary, dir_fd=outbox)
         raise
     os.fsync(outbox)
-    return Sent(f"{parcel.filename}, {len(parcel.content)} bytes")
+    return Sent(f"{parcel.filename}, {parcel.size} bytes")
 
 
-def _content(folder: int, name: str, size: int) -> bytes | None:
-    """What waits under this name, one byte more than `size` at most; None if nothing does."""
+def _is_there(folder: int, parcel: Parcel) -> bool | None:
+    """Whether what waits under its name is the parcel; None if nothing does."""
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        descriptor = os.open(parcel.filename, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:
         return None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            return b"\0" * (size + 1)  # a link: somebody else's, and certainly not our bytes
+            return False  # a link: somebody else's, and certainly not our bytes
         raise
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(size + 1)
+        is_as_long = os.fstat(descriptor).st_size == parcel.size
+        return is_as_long and parcel.equals(iter(lambda: file.read(BLOCK), b""))

@@ -13,6 +13,7 @@ import ftplib
 import hashlib
 import socket
 import ssl
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -186,11 +187,12 @@ class FtpsSession:
         self.client.voidcmd("TYPE I")
         return _Download(self, self.client.transfercmd(f"RETR {path}", start or None), size - start)
 
-    def write(self, path: str, content: bytes, start: int) -> None:
+    def write(self, path: str, blocks: Iterable[bytes | memoryview], start: int) -> None:
         self.client.voidcmd("TYPE I")
         connection: Any = self.client.transfercmd(f"STOR {path}", start or None)
         try:
-            connection.sendall(memoryview(content)[start:])
+            for block in blocks:
+                connection.sendall(block)
             with suppress(OSError):  # not every server says goodbye; the size tells whether all of it arrived
                 connection.unwrap()
         finally:

@@ -22,7 +22,7 @@ import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -130,8 +130,8 @@ class Remote(Protocol):
 
     def read(self, path: str, start: int, size: int) -> Reading: ...
 
-    def write(self, path: str, content: bytes, start: int) -> None:
-        """Everything from `start` on; the file is there already if `start` is not 0."""
+    def write(self, path: str, blocks: Iterable[bytes | memoryview], start: int) -> None:
+        """Everything from `start` on, which is where the blocks begin; the file is there if `start` is not 0."""
         ...
 
 
@@ -271,8 +271,8 @@ class RemoteChannel(ABC, Generic[Settings, Session]):
         target = posixpath.join(outbox, parcel.filename)
         if (there := session.find(target)) is not None:
             return self._already_there(session, target, there, parcel)
-        temporary = posixpath.join(outbox, f".{hashlib.sha256(parcel.content).hexdigest()[:32]}.tmp")
-        self._write(session, temporary, parcel.content)
+        temporary = posixpath.join(outbox, f".{parcel.sha256[:32]}.tmp")
+        self._write(session, temporary, parcel)
         try:
             session.rename(temporary, target)
         except FileNotFoundError:
@@ -282,17 +282,17 @@ class RemoteChannel(ABC, Generic[Settings, Session]):
                 self.close()
                 return Unknown(f"the connection broke while {parcel.filename} was given its name")
             return self._lost_race(session, temporary, target, parcel, error)
-        return Sent(f"{parcel.filename}, {len(parcel.content)} bytes")
+        return Sent(f"{parcel.filename}, {parcel.size} bytes")
 
-    def _write(self, session: Session, temporary: str, content: bytes) -> None:
+    def _write(self, session: Session, temporary: str, parcel: Parcel) -> None:
         """All of it under its temporary name, going on where an earlier try was cut off."""
         there = session.find(temporary)
-        start = max(0, there.size - OVERLAP) if there is not None and 0 <= there.size <= len(content) else 0
-        session.write(temporary, content, start)
+        start = max(0, there.size - OVERLAP) if there is not None and 0 <= there.size <= parcel.size else 0
+        session.write(temporary, parcel.blocks(start), start)
         # pipelined writes are answered late: only the size says that every one of them arrived
         written = session.find(temporary)
-        if written is None or written.size != len(content):
-            raise ChannelError(f"{written.size if written else 0} of {len(content)} bytes arrived")
+        if written is None or written.size != parcel.size:
+            raise ChannelError(f"{written.size if written else 0} of {parcel.size} bytes arrived")
 
     def _lost_race(
         self, session: Session, temporary: str, target: str, parcel: Parcel, error: Exception
@@ -305,10 +305,10 @@ class RemoteChannel(ABC, Generic[Settings, Session]):
         return self._already_there(session, target, there, parcel)
 
     def _already_there(self, session: Session, target: str, there: Found, parcel: Parcel) -> SendOutcome:
-        if there.size == len(parcel.content):
+        if there.size == parcel.size:
             reading = session.read(target, 0, there.size)
             try:
-                same = b"".join(iter(lambda: reading.read(BLOCK), b"")) == parcel.content
+                same = parcel.equals(iter(lambda: reading.read(BLOCK), b""))
             finally:
                 reading.close()
             if same:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import socket
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Annotated, Self
 
@@ -104,12 +105,13 @@ class SftpSession:
             _read_ahead(file, size)
         return file
 
-    def write(self, path: str, content: bytes, start: int) -> None:
+    def write(self, path: str, blocks: Iterable[bytes | memoryview], start: int) -> None:
         with self.client.open(path, "r+b" if start else "wb") as file:
             file.set_pipelined(True)
             file.seek(start)
-            for at in range(start, len(content), BLOCK):
-                file.write(content[at : at + BLOCK])
+            for block in blocks:
+                for at in range(0, len(block), BLOCK):
+                    file.write(bytes(block[at : at + BLOCK]))
 
     def _lstat(self, path: str) -> paramiko.SFTPAttributes | None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.ends import Arrived, End, LiesReady, ReceiptOwed, TryAgain, TurnedDown
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen
-from gateway.store import canonical_documents
+from gateway.store import canonical_documents, payloads
 from gateway.store.engine import Tx, View
 from gateway.store.schema import delivery_document, document, event
 from gateway.systems import connector
@@ -77,14 +77,22 @@ def _over_channel(house: House, row: Any, content: bytes, filename: str, media_t
     return _over(house, row, lambda wire: wire.send(_parcel(row, content, filename, media_type)))
 
 
-def _parcel(row: Any, content: bytes, filename: str, media_type: str) -> channel.Parcel:
-    return channel.Parcel(content, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
+def _parcel(row: Any, body: bytes | channel.Streamed, filename: str, media_type: str) -> channel.Parcel:
+    return channel.Parcel(body, filename, media_type, f"gw-{row.id}-{row.idempotency_key.replace(':', '-')}")
 
 
 def _carry(house: House, wire: channel.Sends, row: Any) -> End | channel.SendOutcome:
     if isinstance(wire, As2Channel):
         return as2_send.send(house, wire, row)
-    return wire.send(_parcel(row, *pack.envelope(house, row)))
+    with house.store.read() as view:
+        about = payloads.about(view, row.payload_id)
+        small = payloads.read_all(view, row.payload_id) if about.size <= payloads.CHUNK else None
+
+    def stream(offset: int) -> Iterator[bytes]:
+        return payloads.stream(house.store, row.payload_id, offset=offset)
+
+    body = channel.Streamed(about.size, about.sha256, stream) if small is None else small
+    return wire.send(_parcel(row, body, *pack.named(row)))
 
 
 def _over(house: House, row: Any, send_on: Callable[[channel.Sends], End | channel.SendOutcome]) -> End:

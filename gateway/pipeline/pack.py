@@ -52,11 +52,15 @@ class CannotPack:
 
 def envelope(house: House, row: Any) -> tuple[bytes, str, str]:
     """The bytes of an envelope, and the name and media type they travel under."""
+    return payloads.read_all(house.store, row.payload_id), *named(row)
+
+
+def named(row: Any) -> tuple[str, str]:
+    """The name and media type an envelope travels under."""
     body = json.loads(row.body)
-    content = payloads.read_all(house.store, row.payload_id)
     if "name" in body:  # a file without an envelope (parcel.py)
-        return content, body["name"], body["media_type"]
-    return content, f"{body['set']}-{body['interchange_id']}.edi", "application/edi-x12"
+        return body["name"], body["media_type"]
+    return f"{body['set']}-{body['interchange_id']}.edi", "application/edi-x12"
 
 
 def pack(house: House, rows: Sequence[Any]) -> list[tuple[Any, Packed | CannotPack | None]]:

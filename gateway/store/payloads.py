@@ -116,6 +116,12 @@ def discard(tx: Tx, payload_ids: Sequence[int]) -> None:
         tx.execute(delete(table).where(column.in_(list(payload_ids))))
 
 
+def about(source: Store | View, payload_id: int) -> Stored:
+    """What a body is, without reading it."""
+    row = _about(source, [payload_id])[payload_id]
+    return Stored(row.id, row.sha256, row.size)
+
+
 def read_all(source: Store | View, payload_id: int) -> bytes:
     """A whole body. Raises LookupError, PayloadPurged, KeyMissing or SealBroken, as all readers here do."""
     return b"".join(stream(source, payload_id))
