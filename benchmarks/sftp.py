@@ -103,7 +103,7 @@ def openssh(folder: Path) -> Iterator[Peer]:
     (own / "config").write_text("\n".join(config) + "\n")
     Path("/run/sshd").mkdir(exist_ok=True)
     process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(own / "config")], stderr=subprocess.DEVNULL, text=True)
-    _until_open(port)
+    until_open(port)
     yield Peer("OpenSSH", port, process, getpass.getuser(), str(own), lambda files: _write(own / "outbox", files))
     _end(process)
 
@@ -129,7 +129,7 @@ def ours(folder: Path) -> Iterator[Peer]:
             publishing.publish(tx, Book.from_files(files), by="benchmark")
         command = [sys.executable, "-m", "gateway", "run", "--only", "sftp"]
         process = subprocess.Popen(command, env=environment, text=True, cwd=ROOT)
-        _until_open(port)
+        until_open(port)
         yield Peer("ours", port, process, "edi", "", lambda files: _owe(store, files))
         _end(process)
 
@@ -156,7 +156,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-def _until_open(port: int) -> None:
+def until_open(port: int) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
