@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import json
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import sys
+import textwrap
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +53,10 @@ with warnings.catch_warnings():
 
 VSFTPD = shutil.which("vsftpd", path="/usr/sbin:" + os.environ.get("PATH", ""))
 NO_VSFTPD = VSFTPD is None or os.getuid() != 0
+SLOW_PARAM = pytest.param("explicit", marks=pytest.mark.slow)
+VSFTPD_PARAM = pytest.param(
+    "vsftpd", marks=pytest.mark.skipif(NO_VSFTPD, reason="no vsftpd here (apt-get install vsftpd), or not root")
+)
 pytestmark = pytest.mark.interop
 
 
@@ -201,13 +208,7 @@ def of_vsftpd(root: Path, certificate: Certificate) -> Iterator[There]:
     process.wait()
 
 
-@pytest.fixture(
-    params=[
-        "explicit",
-        "implicit",
-        pytest.param("vsftpd", marks=pytest.mark.skipif(NO_VSFTPD, reason="no vsftpd here, or not root")),
-    ]
-)
+@pytest.fixture(params=["explicit", "implicit", VSFTPD_PARAM])
 def there(request: pytest.FixtureRequest, tmp_path: Path, certificate: Certificate) -> Iterator[There]:
     root = tmp_path / "root"
     for name in ("inbox", "outbox", "archive"):
@@ -303,7 +304,6 @@ def test_a_cut_wire_is_gone_on_with_both_ways(there: There, after: int) -> None:
     assert whole.read_bytes() == content
 
 
-@pytest.mark.parametrize("there", ["explicit", "implicit"], indirect=True)
 def test_a_strange_certificate_ends_it_before_we_say_who_we_are(there: There, tmp_path: Path) -> None:
     other = self_signed(tmp_path / "other.pem")
     for changes in ({"ca": other.certificate}, {"ca": None}, {"ca": None, "certificates": [other.fingerprint]}):
@@ -324,3 +324,81 @@ def test_a_refused_login_and_a_server_that_is_not_there(there: There) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert isinstance(there.channel(port=silent.getsockname()[1], timeout="1s").send(parcel()), Retry)
     assert isinstance(there.channel(tls="implicit", timeout="1s").send(parcel()), Retry)
+
+
+def run_until(work: str, there: There, ready: Callable[[], bool]) -> bool:
+    """A process of ours at work, killed as soon as it is `ready`; true if it came to its end instead."""
+    said = json.dumps(there.channel().settings.model_dump(mode="json"))
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SETUP + work), said, str(there.root)])
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < deadline
+        if process.poll() is not None:
+            assert process.returncode == 0
+            return True
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    return False
+
+
+SETUP = """
+    import json, os, sys
+    from pathlib import Path
+    from gateway.channels.channel import Parcel
+    from gateway.channels.ftps import FtpsChannel, FtpsSettings
+    root = Path(sys.argv[2])
+    settings = FtpsSettings.model_validate(json.loads(sys.argv[1]))
+    wire = FtpsChannel(settings, lambda text: {"env:PASSWORD": "right"}.get(text, text))
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("there", [SLOW_PARAM, VSFTPD_PARAM], indirect=True)
+def test_killed_while_sending_nothing_is_partial_and_the_next_try_goes_on(there: There) -> None:
+    work = """
+    for n in range(3):
+        outcome = wire.send(Parcel(bytes([n]) * 20_000_000, f"{n}.edi", "", f"m-{n}"))
+        assert type(outcome).__name__ == "Sent", outcome
+    wire.close()
+    """
+
+    def is_in_the_middle(n: int) -> bool:
+        """The n-th file is on its way, under the name that nobody reads."""
+        sizes = [path.stat().st_size for path in there.outbox.glob(".*.tmp")]
+        return len(list(there.outbox.glob("*.edi"))) == n and any(size > 3_000_000 for size in sizes)
+
+    for n in range(3):
+        assert not run_until(work, there, lambda n=n: is_in_the_middle(n))  # type: ignore[misc]
+        assert [path.stat().st_size for path in there.outbox.glob("[0-9].edi")] == [20_000_000] * n
+        (left,) = there.outbox.glob(".*.tmp")
+        assert 3_000_000 < left.stat().st_size < 20_000_000, "cut off in the middle, to be gone on with"
+    assert run_until(work, there, lambda: False)
+    assert {path.name: path.read_bytes() for path in there.outbox.iterdir()} == {
+        f"{n}.edi": bytes([n]) * 20_000_000 for n in range(3)
+    }
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("there", [SLOW_PARAM, VSFTPD_PARAM], indirect=True)
+def test_killed_while_receiving_every_file_is_had_once_by_its_id(there: There) -> None:
+    files = {f"{n}.edi": str(n).encode() * 500 for n in range(60)}
+    for name, content in files.items():
+        drop(there, name, content)
+    (there.root / "store").mkdir()
+    work = """
+    for arrival in wire.poll():
+        stored = root / "store" / arrival.transport_id
+        with arrival.open() as file:
+            (root / "part").write_bytes(file.read())
+        if not stored.exists():
+            os.rename(root / "part", stored)
+        wire.after_commit(arrival)
+    wire.close()
+    """
+    store = there.root / "store"
+    for target in (8, 25, 50):
+        run_until(work, there, lambda target=target: len(list(store.iterdir())) >= target)  # type: ignore[misc]
+    assert run_until(work, there, lambda: False)
+    assert sorted(path.read_bytes() for path in store.iterdir()) == sorted(files.values())
+    assert not list((there.inbox / ".in-work").iterdir())
