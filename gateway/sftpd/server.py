@@ -37,7 +37,6 @@ LOGIN_S = 30.0  # to greet, exchange keys and log in
 STRANGERS = 64  # guests who have not logged in: a new one is turned away
 STRANGERS_OF_ONE = 16  # of them from one address
 TEND_EVERY_S = 60.0
-WRITE_S = 60.0  # a guest who reads none of our answers for so long is gone
 GONE = (EOFError, OSError, paramiko.SSHException)
 
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from sftp_site import PASSWORD, SftpSite, book_with, login, new_key, served, sftp_site
 
+from gateway.sftpd import door
 from gateway.sftpd import server as server_module
 from gateway.store import schema
 from gateway.store.engine import Store
@@ -240,6 +241,66 @@ def test_idle_and_slow_clients_are_sent_away(site: SftpSite) -> None:
             channel.sendall(b"\0")
         assert time.monotonic() < deadline
         time.sleep(0.5)
+
+
+def test_a_client_that_reads_none_of_our_answers_is_sent_away(site: SftpSite) -> None:
+    """It asks for far more than fits into its window, and takes nothing."""
+    put(site.client(), "/inbox/large.edi", os.urandom(2_500_000))
+    deaf = site.transport()
+    channel = deaf.open_session(window_size=32_768)
+    channel.invoke_subsystem("sftp")
+    path = b"/inbox/large.edi"
+    channel.sendall(struct.pack(">IBI", 5, 1, 3))
+    channel.sendall(struct.pack(">IBII", 17 + len(path), 3, 1, len(path)) + path + struct.pack(">II", 1, 0))
+    read = struct.pack(">IBIIIQI", 25, 5, 2, 4, 1, 0, 200_000)
+    deadline = time.monotonic() + 10
+    while deaf.is_active():
+        with suppress(*GONE):
+            channel.settimeout(0.2)
+            channel.send(read)
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    is_well(site)
+
+
+def test_a_handshake_that_stops_half_way_is_sent_away(store: Store, tmp_path: Path) -> None:
+    book = book_with(login("blue-ridge", new_key(tmp_path / "key")))
+    with served(store, book, tmp_path, login_s=1.0) as site:
+        wires = [socket.create_connection(("127.0.0.1", site.port), 10) for _ in range(3)]
+        for wire, said in zip(wires, (b"SSH-2.0", b"SSH-2.0-half\r\n", KEXINIT), strict=True):
+            wire.sendall(said)
+        for wire in wires:
+            with suppress(ConnectionResetError):
+                while wire.recv(4096):
+                    pass
+            wire.close()
+        assert site.client().listdir("/") == ["inbox", "outbox"]
+
+
+KEXINIT = b"SSH-2.0-half\r\n" + struct.pack(">IBB", 28, 10, 20) + bytes(26)  # a packet that says nothing more
+
+
+def test_one_connection_opens_a_few_channels_and_no_more(site: SftpSite) -> None:
+    transport = site.transport()
+    held = [transport.open_session() for _ in range(door.CHANNELS)]
+    with pytest.raises(paramiko.ChannelException):
+        transport.open_session()
+    for channel in held:
+        channel.close()
+    is_well(site)
+
+
+def test_nothing_that_was_received_is_replaced_by_a_rename(site: SftpSite) -> None:
+    client = site.client()
+    put(client, "/inbox/a.edi", b"first")
+    put(client, "/inbox/b.edi.part", b"second")
+    put(client, "/inbox/c.edi.part", b"third")
+    client.rename("/inbox/c.edi.part", "/inbox/b.edi.part")  # of what is not finished, the later one counts
+    for rename in (client.rename, client.posix_rename):
+        with pytest.raises(PermissionError):
+            rename("/inbox/a.edi", "/inbox/b.edi.part")
+    client.posix_rename("/inbox/b.edi.part", "/inbox/a.edi")
+    assert site.received() == {"a.edi": [b"first", b"third"]}, "both are ours, whatever the name"
 
 
 def test_guests_who_never_log_in_are_sent_away(store: Store, tmp_path: Path) -> None:
