@@ -184,6 +184,7 @@ class Server:
         why = "they left"
         try:
             session.run()
+            channel.send_exit_status(0)  # scp counts anything else as its failure
         except BadPacket as error:
             why = f"what they sent is no SFTP: {error}"
         except GONE as error:

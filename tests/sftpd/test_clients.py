@@ -62,6 +62,26 @@ def test_lftp_mirrors_both_ways_and_removes_what_it_has(site: SftpSite, tmp_path
     assert site.client().listdir("/outbox") == []
 
 
+@pytest.mark.skipif(shutil.which("scp") is None, reason="no scp here: apt-get install openssh-client")
+def test_scp_as_it_speaks_sftp(site: SftpSite, tmp_path: Path) -> None:
+    """OpenSSH's `scp`: over SFTP where it can (-s asks for it), and its old way, a command on our side, is refused."""
+    sent = {f"s{n}.edi": os.urandom(200_000) for n in range(3)}
+    for name, content in sent.items():
+        (tmp_path / name).write_bytes(content)
+    owed = site.owe(b"ISA*940")
+    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "IdentitiesOnly=yes"]
+    scp = ["scp", "-q", "-P", str(site.port), "-i", str(tmp_path / "key"), *(f"-o{option}" for option in options)]
+    there = "blue-ridge@127.0.0.1:"
+    subprocess.run([*scp, "-s", *(str(tmp_path / name) for name in sent), f"{there}/inbox/"], check=True, timeout=60)
+    subprocess.run([*scp, "-s", "-p", f"{there}/outbox/940-1.edi", str(tmp_path / "got")], check=True, timeout=60)
+    assert site.received() == {name: [content] for name, content in sent.items()}
+    assert (tmp_path / "got").read_bytes() == b"ISA*940"
+    assert site.delivery(owed).status == "delivered"
+    old = [*scp, "-O", str(tmp_path / "s0.edi"), f"{there}/inbox/old.edi"]
+    assert subprocess.run(old, check=False, timeout=60, capture_output=True).returncode != 0
+    assert "old.edi" not in site.received()
+
+
 def test_asyncssh_with_many_files_under_way_at_once(site: SftpSite, tmp_path: Path) -> None:
     sent = {f"a{n}": os.urandom(2048) for n in range(150)}
     for n in range(30):
