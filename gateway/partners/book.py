@@ -330,14 +330,20 @@ class Book:
 
     def within(self, partner: str | None, lane: str, kind: str) -> timedelta | None:
         """How soon this partner must have our answer of a canonical kind; the shortest time of all agreements holds."""
-        times = [
-            getattr(a.deadlines, DEADLINES[kind]) for a in self._by_partner.get(partner or "", ()) if a.lane == lane
-        ]
-        return min((time for time in times if time is not None), default=None)
+        key = (partner, lane, kind)
+        if key not in self._within:
+            mine = [a for a in self._by_partner.get(partner or "", ()) if a.lane == lane]
+            times = [getattr(a.deadlines, DEADLINES[kind]) for a in mine]
+            self._within[key] = min((time for time in times if time is not None), default=None)
+        return self._within[key]
 
     # -- indexes, made on first use; a book never changes, so what was found once is so for good ---
     @cached_property
     def _sending(self) -> dict[tuple[str, str, str, str | None], Agreement | None]:
+        return {}
+
+    @cached_property
+    def _within(self) -> dict[tuple[str | None, str, str], timedelta | None]:
         return {}
 
     @cached_property

@@ -30,15 +30,14 @@ from gateway.pipeline.staging import Group, Interchange
 from gateway.store import control_numbers, payloads
 from gateway.store.engine import Tx
 from gateway.store.ids import take
-from gateway.store.schema import document, functional_group, interchange
+from gateway.store.schema import document, interchange
 
 DETAIL = {"all": x12.Detail.ALL, "errors": x12.Detail.ALL, "none": x12.Detail.GROUP}
 
 
-def answer(tx: Tx, house: House, closed: Sequence[Interchange]) -> None:
-    """Make the acknowledgements of interchanges that were read to their end."""
-    book = house.book()
-    made: list[Made] = []
+def prepare(tx: Tx, book: Book, closed: Sequence[Interchange]) -> list[Made]:
+    """The acknowledgements of interchanges that were read to their end; each group's row names its own."""
+    made: list[tuple[Interchange, Group, Agreement, list[Sequence[str]]]] = []
     for one in closed:
         for group in one.groups:
             agreement = book.agreements.get(group.values["agreement"] or "")
@@ -47,41 +46,45 @@ def answer(tx: Tx, house: House, closed: Sequence[Interchange]) -> None:
             rows = _functional(one, group, agreement)
             if rows is not None:
                 made.append((one, group, agreement, rows))
+    numbered = [(*one, number) for one, number in zip(made, take(tx, "document", len(made)), strict=True)]
+    for _, group, _, _, number in numbered:
+        group.values["acknowledged_by"] = number
+    return numbered
+
+
+def answer(tx: Tx, book: Book, closed: Sequence[Interchange], made: Sequence[Made]) -> None:
+    """Store the acknowledgements of interchanges, and their TA1."""
+    for one in closed:
         _ta1(tx, book, one)
+    at_once = [one for one in made if one[0].row.attempts <= 1]
+    later = [one for one in made if one[0].row.attempts > 1]
+    tx.insert(document, [*_in_envelopes(tx, book, at_once), *_for_wrap(tx, later)])
+
+
+Made = tuple[Interchange, Group, Agreement, list[Sequence[str]], int]  # the segments, ST to SE, and its document's id
+
+
+def _in_envelopes(tx: Tx, book: Book, made: Sequence[Made]) -> list[dict[str, Any]]:
     if not made:
-        return
-    numbers = take(tx, "document", len(made))
-    at_once = [entry for entry in zip(made, numbers, strict=True) if entry[0][0].row.attempts <= 1]
-    later = [entry for entry in zip(made, numbers, strict=True) if entry[0][0].row.attempts > 1]
-    documents = [*_in_envelopes(tx, book, at_once), *_for_wrap(tx, later)]
-    tx.insert(document, documents)
-    answered = [
-        {"id": group.id, "acknowledged_by": number} for (_, group, _, _), number in zip(made, numbers, strict=True)
-    ]
-    tx.update(functional_group, answered)
-
-
-Made = tuple[Interchange, Group, Agreement, list[Sequence[str]]]
-
-
-def _in_envelopes(tx: Tx, book: Book, made: Sequence[tuple[Made, int]]) -> list[dict[str, Any]]:
-    rows = {number: _document(tx, *one, number) for one, number in made}
-    ready = [(SimpleNamespace(**rows[number]), one[3][1:-1], wrap.address_back(one[0].values)) for one, number in made]
+        return []
+    rows = {one[-1]: _document(tx, *one) for one in made}
+    ready = [(SimpleNamespace(**rows[one[-1]]), one[3][1:-1], wrap.address_back(one[0].values)) for one in made]
     for row, values in wrap.put(tx, book, ready):
         rows[row.id] |= {**values, "stage": None, "due_at": None}
     return list(rows.values())
 
 
-def _for_wrap(tx: Tx, made: Sequence[tuple[Made, int]]) -> list[dict[str, Any]]:
+def _for_wrap(tx: Tx, made: Sequence[Made]) -> list[dict[str, Any]]:
+    if not made:
+        return []
+    tx.wake("wrap")
     bodies = [
         payloads.segments_body(rows[1:-1], owner=agreement.partner, lane=agreement.lane)
-        for (_, _, agreement, rows), _ in made
+        for _, _, agreement, rows, _ in made
     ]
-    if made:
-        tx.wake("wrap")
     return [
-        {**_document(tx, *one, number), "payload_id": stored.id, "offset": 0, "size": stored.size}
-        for (one, number), stored in zip(made, payloads.store_many(tx, bodies), strict=True)
+        {**_document(tx, *one), "payload_id": stored.id, "offset": 0, "size": stored.size}
+        for one, stored in zip(made, payloads.store_many(tx, bodies), strict=True)
     ]
 
 

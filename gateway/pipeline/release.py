@@ -9,6 +9,7 @@ from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import bindparam, select, update
 
 from gateway.formats import words
@@ -45,15 +46,18 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     _number(tx, portion)
     closed = [one for one in portion.interchanges if one.closed]
     _judge(tx, book, closed, portion)
+    numbers = take(tx, "document", len(portion.documents))
+    answered = [one for one in closed if one.status in ANSWERED]
+    acknowledgements = acknowledge.prepare(tx, book, answered)
     _write_interchanges(tx, portion)
     outcomes = {id(one): _outcome(one) for one in closed}
-    _write_documents(tx, house, portion, outcomes)
+    _write_documents(tx, house, portion, numbers, outcomes)
     for one in closed:
         if one.staged:
             _move_staged(tx, one, outcomes[id(one)])
     for one in portion.interchanges:
         one.staged = True
-    acknowledge.answer(tx, house, [one for one in closed if one.status in ANSWERED])
+    acknowledge.answer(tx, book, answered, acknowledgements)
     files.acknowledge(tx, book, [one for one in closed if one.agreement])
     acknowledge.read_ta1(tx, house, portion.answers)
     raise_alerts(tx, dated(tx, book, portion.alerts))
@@ -198,7 +202,7 @@ def _answer_again(tx: Tx, interchange_id: int) -> None:
 
 
 def _rejected(one: Interchange) -> Alert:
-    reasons = " ".join(acknowledge.spoken(f) for f in one.findings if f.severity is Severity.REJECTS)
+    reasons = " ".join(words.message_and_remedy(f)[0] for f in one.findings if f.severity is Severity.REJECTS)
     number = one.values["control_number"]
     return Alert(
         "interchange-rejected",
@@ -219,12 +223,18 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
     for one in portion.interchanges:
         kept = {
             "isa": one.isa,
-            "separators": asdict(one.separators),
+            "separators": one.separators,
             "head": one.head,
             "findings": plain(one.findings),
             "aside": asdict(one.aside) if one.aside and not one.closed else None,
         }
-        values = {**one.values, "id": one.id, "status": one.status, "findings": json.dumps(kept), "received_at": tx.now}
+        values = {
+            **one.values,
+            "id": one.id,
+            "status": one.status,
+            "findings": to_json(kept).decode(),
+            "received_at": tx.now,
+        }
         (again if one.staged else fresh).append(values)
         for group in one.groups:
             said = {
@@ -238,7 +248,7 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
                 "id": group.id,
                 "interchange_id": one.id,
                 "status": one.status,
-                "findings": json.dumps(said),
+                "findings": to_json(said).decode(),
             }
             (regrouped if group.staged else groups).append(row)
             group.staged = True
@@ -262,11 +272,13 @@ def _outcome(one: Interchange) -> Outcome | None:
 _NOT_TRANSLATED = dict.fromkeys(("kind", "business_key", "gist", "map_revision", "profile_revision", "code_version"))
 
 
-def _write_documents(tx: Tx, house: House, portion: Portion, outcomes: dict[int, Outcome | None]) -> None:
+def _write_documents(
+    tx: Tx, house: House, portion: Portion, numbers: Sequence[int], outcomes: dict[int, Outcome | None]
+) -> None:
     rows: dict[int, dict[str, Any]] = {}
     mapped: list[translate.Translated] = []
     kept: list[tuple[int, Form]] = []
-    for staged, number in zip(portion.documents, take(tx, "document", len(portion.documents)), strict=True):
+    for staged, number in zip(portion.documents, numbers, strict=True):
         values = dict(staged.values)
         rejected = values.pop("rejected")
         outcome = outcomes.get(id(staged.interchange))

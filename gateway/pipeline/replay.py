@@ -182,8 +182,8 @@ def _kept(view: View, rows: Sequence[Record]) -> frozenset[int]:
     came = {row.id: row.payload_id for row in rows if row.direction == "in"}
     bodies = view.by_ids(payload, sorted(set(came.values())))
     there = {body.id for body in bodies if body.purged_at is None}
-    went = canonical_documents.gists(view, [row.id for row in rows if row.direction == "out"])
-    return frozenset(went) | {number for number, body in came.items() if body in there}
+    went = canonical_documents.kept(view, [row.id for row in rows if row.direction == "out"])
+    return went | {number for number, body in came.items() if body in there}
 
 
 def _envelopes(view: View, rows: Sequence[Record]) -> dict[int, dict[str, Any]]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
+
 from gateway.formats.finding import Finding, Severity
 from gateway.formats.x12.acknowledge import SetOutcome
 from gateway.formats.x12.separators import Separators
@@ -93,7 +95,7 @@ def plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 
 def as_json(findings: Iterable[Finding]) -> str:
-    return json.dumps(plain(findings))
+    return to_json(plain(findings)).decode()
 
 
 def findings_of(plain: Iterable[dict[str, Any]]) -> list[Finding]:

@@ -309,6 +309,7 @@ class _Reading:
             "receiver": gs[3],
             "control_number": gs[6],
             "version": gs[8],
+            "acknowledged_by": None,
         }
         self.group = Group(values, gs, findings=list(frame.findings))
         current.groups.append(self.group)
@@ -318,10 +319,11 @@ class _Reading:
         assert current is not None
         if group is None:
             return
-        match = self._match(current, group, frame.set_id)
+        set_id = frame.set_id
+        match = self._match(current, group, set_id)
         findings = frame.findings
         tolerate = match.agreement.tolerance if match.agreement else STANDARD
-        guide, nearest = Guide.nearest(group.gs[8], frame.set_id, tolerate)
+        guide, nearest = Guide.nearest(group.gs[8], set_id, tolerate)
         if nearest is not None:
             findings = (*findings, nearest)
         positions: Sequence[int] = ()
@@ -334,7 +336,7 @@ class _Reading:
         rejected = any(f.severity is Severity.REJECTS for f in findings)
         content = hashlib.sha256(_content(frame.text, current.separators.segment)).hexdigest()
         current.digest.update(content.encode())
-        group.sets.append(SetOutcome(frame.set_id, frame.control_number, findings))
+        group.sets.append(SetOutcome(set_id, frame.control_number, findings))
         agreement = match.agreement
         values = {
             "direction": "in",
@@ -343,7 +345,7 @@ class _Reading:
             "partner": current.values["partner"],
             "agreement": agreement.name if agreement else None,
             "standard": "x12",
-            "set_id": frame.set_id,
+            "set_id": set_id,
             "version": group.gs[8],
             "control_number": frame.control_number,
             "part": None,

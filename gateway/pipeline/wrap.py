@@ -10,6 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -143,9 +144,9 @@ def address_back(answered: Mapping[str, Any]) -> Address:
     )
 
 
-def separators_for(agreement: Agreement, release: str) -> Separators:
-    """The characters this partner is written with; before release 00402 there are no repetitions."""
-    wanted = agreement.envelope.separators
+@lru_cache(64)
+def separators_for(wanted: Separators, release: str) -> Separators:
+    """The characters a partner is written with; before release 00402 there are no repetitions."""
     return wanted if release >= REPETITION_SINCE else replace(wanted, repetition=None)
 
 
@@ -153,7 +154,7 @@ def _bytes(
     envelope: Envelope, bodies: Sequence[Body], isa13: int, gs06: int, moment: dt.datetime
 ) -> tuple[bytes, list[tuple[int, int]]]:
     """The interchange, and offset and size of each document in it."""
-    separators = separators_for(envelope.agreement, envelope.release)
+    separators = separators_for(envelope.agreement.envelope.separators, envelope.release)
     sets = [
         writer.write_set(writer.enclose(body, row.set_id, f"{place:04d}"), separators)
         for place, (row, body) in enumerate(zip(envelope.documents, bodies, strict=True), 1)

@@ -86,7 +86,7 @@ def through_map(
             sentence = words.message_and_remedy(finding)[0].rstrip(".")
             return Written(row, [], chart.revision, sentence, words.place(finding))
     try:
-        write_set(whole, separators_for(agreement, row.version))
+        write_set(whole, separators_for(agreement.envelope.separators, row.version))
     except UnwritableValue as error:
         return Written(row, [], chart.revision, str(error))
     return Written(row, segments, chart.revision, warned=rules["warn"])

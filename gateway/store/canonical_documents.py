@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from gateway import canonical
 from gateway.canonical import Document
@@ -15,6 +15,7 @@ from gateway.store.engine import Tx, View
 
 _these = among(schema.canonical.c.document_id)
 _replaced = delete(schema.canonical).where(_these)
+_kept = select(schema.canonical.c.document_id).where(_these)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ def store_forms(tx: Tx, forms: Sequence[tuple[int, Form]], again: Sequence[int] 
     if again:
         tx.execute(_replaced, {"among": again})
     tx.insert(schema.canonical, rows)
+
+
+def kept(view: View, document_ids: Sequence[int]) -> frozenset[int]:
+    """Which of these documents have a canonical form still."""
+    return frozenset(view.execute(_kept, {"among": list(document_ids)}).scalars())
 
 
 def load(view: View, document_ids: Iterable[int]) -> dict[int, Document]:

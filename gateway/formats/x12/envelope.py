@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gateway.formats.finding import Finding
 from gateway.formats.x12.codes import Code
@@ -53,6 +53,26 @@ def _at(row: Row, element: int) -> str:
     return row[element].strip() if len(row) > element else ""
 
 
+_NUMBER = re.compile(r"0[0-9]").fullmatch
+_QUALIFIER = re.compile(r"[0-9A-Z]{2}").fullmatch
+
+# element, the TA105 code that names it, what it must be, and how that is said
+_ISA_VALUES: tuple[tuple[int, str, Callable[[str], object], str], ...] = (
+    (1, "010", _NUMBER, "00"),
+    (3, "012", _NUMBER, "00"),
+    (5, "005", _QUALIFIER, "ZZ"),
+    (6, "006", bool, ""),
+    (7, "007", _QUALIFIER, "ZZ"),
+    (8, "008", bool, ""),
+    (9, "014", lambda value: len(value) == 6 and is_date(value), "YYMMDD"),
+    (10, "015", lambda value: len(value) == 4 and is_time(value), "HHMM"),
+    (12, "017", re.compile(r"00[0-9]{3}").fullmatch, "00401"),
+    (13, "018", re.compile(r"[0-9]{9}").fullmatch, "000000001"),
+    (14, "019", ("0", "1").__contains__, "0 1"),
+    (15, "020", ("I", "P", "T").__contains__, "I P T"),
+)
+
+
 def header_findings(isa: Row, tolerate: Tolerance) -> Iterator[Finding]:
     """ISA: widths and values, each with the TA105 code that names it."""
     widths = ISA_WIDTHS if isa[16] else ISA_WIDTHS[:15]
@@ -60,22 +80,8 @@ def header_findings(isa: Row, tolerate: Tolerance) -> Iterator[Finding]:
         yield tolerate.finding(Code.INTERCHANGE_HEADER_NOT_PADDED, segment="ISA")
     if not isa[16]:
         yield tolerate.finding(Code.COMPONENT_SEPARATOR_MISSING, segment="ISA", element=16)
-    expectations: tuple[tuple[int, str, bool, str], ...] = (
-        (1, "010", re.fullmatch(r"0[0-9]", _at(isa, 1)) is not None, "00"),
-        (3, "012", re.fullmatch(r"0[0-9]", _at(isa, 3)) is not None, "00"),
-        (5, "005", re.fullmatch(r"[0-9A-Z]{2}", _at(isa, 5)) is not None, "ZZ"),
-        (6, "006", bool(_at(isa, 6)), ""),
-        (7, "007", re.fullmatch(r"[0-9A-Z]{2}", _at(isa, 7)) is not None, "ZZ"),
-        (8, "008", bool(_at(isa, 8)), ""),
-        (9, "014", len(_at(isa, 9)) == 6 and is_date(_at(isa, 9)), "YYMMDD"),
-        (10, "015", len(_at(isa, 10)) == 4 and is_time(_at(isa, 10)), "HHMM"),
-        (12, "017", re.fullmatch(r"00[0-9]{3}", _at(isa, 12)) is not None, "00401"),
-        (13, "018", re.fullmatch(r"[0-9]{9}", _at(isa, 13)) is not None, "000000001"),
-        (14, "019", _at(isa, 14) in ("0", "1"), "0 1"),
-        (15, "020", _at(isa, 15) in ("I", "P", "T"), "I P T"),
-    )
-    for element, standard, fits, expected in expectations:
-        if not fits:
+    for element, standard, fits, expected in _ISA_VALUES:
+        if not fits(_at(isa, element)):
             yield tolerate.finding(
                 Code.INTERCHANGE_HEADER_ELEMENT_INVALID,
                 standard_code=standard,

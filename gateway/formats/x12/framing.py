@@ -14,6 +14,7 @@ import codecs
 import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from gateway.formats.finding import Finding
@@ -56,6 +57,13 @@ _HEADER_HERE = re.compile(r"ISA([^A-Za-z0-9 \t\r\n])[^A-Za-z]{0,6}\1", re.IGNORE
 _HEADER = re.compile(rf"(?<![A-Za-z0-9]){_HEADER_HERE.pattern}", re.IGNORECASE)
 _CONTROL_TAGS = frozenset(("ST", "SE", "GS", "GE", "ISA", "IEA"))
 _SECURITY_TAGS = frozenset(("ISB", "ISE", "S3A", "S3S", "S3E", "S4A", "S4S", "S4E", "SBA", "SBS", "SBE"))
+
+
+@lru_cache(64)
+def _shape(raw: Separators) -> tuple[Splitter, re.Pattern[str]]:
+    """How segments are split, and a tag where a segment begins."""
+    after = f"{re.escape(raw.element)}|{re.escape(raw.segment)}"
+    return Splitter(raw), re.compile(rf"[A-Za-z0-9]{{2,3}}(?={after}|[ \t\r\n]|\Z)")
 
 
 class _Source:
@@ -180,14 +188,11 @@ class Reader:
 
     def _use(self, raw: Separators) -> None:
         """Search patterns of an interchange's separators."""
-        self._splitter = Splitter(raw)
+        self._splitter, self._tag_here = _shape(raw)
         lead = raw.segment + raw.ending
         self._end = raw.segment
         self._se = f"{lead}SE{raw.element}"
         self._bounds = (f"ST{raw.element}", f"SE{raw.element}")
-        self._tag_here = re.compile(
-            rf"[A-Za-z0-9]{{2,3}}(?={re.escape(raw.element)}|{re.escape(raw.segment)}|[ \t\r\n]|\Z)"
-        )
         self._trailer_tag = len(lead) + 3
 
     def _read_on(self) -> bool:
@@ -347,9 +352,10 @@ class Reader:
     def _tag(self, at: int) -> str:
         text = self._source.text
         found = None
-        if self._end not in "\r\n":
+        head = text[at : at + 10]
+        if ("\n" in head or "\r" in head) and self._end not in "\r\n":
             # lines wrapped at a column break tags as well: IE, a line break, A is IEA
-            found = self._tag_here.match(text[at : at + 10].translate(LINE_BREAKS))
+            found = self._tag_here.match(head.translate(LINE_BREAKS))
         found = found or self._tag_here.match(text, at)
         return found.group().upper() if found else ""
 

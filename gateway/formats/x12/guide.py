@@ -286,11 +286,11 @@ class Guides:
     def nearest(self, version: str, set_id: str, tolerate: Tolerance = STANDARD) -> tuple[Guide | None, Finding | None]:
         """The guide that fits GS08 best; the finding says if it is another release than the sender's."""
         release = release_of(version)
+        if OLDEST <= release < NEWEST and release in self.releases() and self._has(release, set_id):
+            return self.load(release, set_id), None
         with_set = [known for known in self.releases() if self._has(known, set_id)]
         if not with_set or (release and not OLDEST <= release < NEWEST):
             return None, None
-        if release in with_set:
-            return self.load(release, set_id), None
         best = min(with_set, key=lambda known: (_years_between(known, release or known), known))
         said = None
         if version.strip():  # that it is missing is the group's to say

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.formats.finding import FormatError
 
@@ -94,9 +95,8 @@ def _separators(isa: list[str], element: str, component: str, terminator: str, e
 
 def _tail(tail: str, element: str, rest: str) -> tuple[str, str | None, str, int]:
     """Component, terminator, ending and length of what stands between the last element separator of ISA and GS."""
-    sep = re.escape(element)
     # what really ends segments is seen where the next segment ends: "...004010" + terminator + "ST"
-    found = re.match(rf"([^{sep}]{{0,8}}?)([ \t\r\n]*){_NEXT}{sep}", tail, re.IGNORECASE)
+    found = _next_segment(element).match(tail)
     if found is None:
         # nothing we know follows: trust the order the standard gives
         component, terminator = tail[:1], _character(tail[1:])
@@ -123,6 +123,12 @@ def _tail(tail: str, element: str, rest: str) -> tuple[str, str | None, str, int
     if blank[:1] in ("\r", "\n") and not _ends_segments(first, rest[found.end() :], element):
         return first, *_line_break(blank[0], blank[1:]), len(body) + padding + 1
     return "", first, _ending(blank), len(body)
+
+
+@lru_cache(64)
+def _next_segment(element: str) -> re.Pattern[str]:
+    sep = re.escape(element)
+    return re.compile(rf"([^{sep}]{{0,8}}?)([ \t\r\n]*){_NEXT}{sep}", re.IGNORECASE)
 
 
 def _ends_segments(character: str, after: str, element: str) -> bool:

@@ -44,6 +44,8 @@ class Splitter:
                 and not any(c in raw for c in self._loose)
             ):
                 return rows, separators.segment.join(segments) if separators.ending else raw, []
+            if raw[:1] > " " and not any(c in raw for c in (separators.segment, "\n", "\r")):  # GS, GE or IEA alone
+                return rows, raw, []
         return self._mend(raw)
 
     def _mend(self, raw: str) -> tuple[list[Row], str, Deviations]:
@@ -85,6 +87,8 @@ def _letters(text: str) -> tuple[str, str | None]:
 
 def decoded(raw: Separators) -> Separators:
     """The separators as characters: one outside ASCII may have come as two bytes."""
+    if (raw.component + raw.segment).isascii():
+        return raw
     return replace(raw, component=_letters(raw.component)[0], segment=_letters(raw.segment)[0])
 
 
@@ -93,6 +97,8 @@ ENCODINGS = {"utf-16-le": 2, "utf-16-be": 2, "cp037": 1, "latin-1": 1}  # bytes 
 
 def encoding_of(head: bytes, letters: str) -> str:
     """Which of our encodings a piece that starts with these ASCII letters is in."""
+    if head.startswith(letters.encode()):
+        return "latin-1"
     for name in ("utf-16-le", "utf-16-be", "cp037"):
         if head.startswith(letters.encode(name)):
             return name
