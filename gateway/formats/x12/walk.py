@@ -263,13 +263,9 @@ class Walk:
                 return
             if tag != TRAILER:
                 enclosing = _ancestors(current)
-                stay = self._stay(i, tag, places, current)
-                likely = tag == current.segment.tag or any(_unused(use, enclosing) for use in places)
-                if likely:  # once too often, or where a partner does not use it
-                    yield stay
+                # one row alone is late rather than all that is left of a loop; those that follow it decide
+                yield self._stay(i, tag, places, current)
                 yield from self._loop_starts(i, places, current, enclosing)
-                if not likely:
-                    yield stay
                 yield from self._last_was_wrong(i, tag)
                 for use in places:
                     if use.loop in enclosing and use.index < current.index and use is not use.loop.children[0]:
