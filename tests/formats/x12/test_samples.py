@@ -64,8 +64,9 @@ def test_a_wrong_document_gives_exactly_its_findings(path: Path) -> None:
     assert found == json.loads(path.with_suffix(".findings.json").read_text("utf-8"))
 
 
-def test_every_guide_has_a_sample() -> None:
-    sampled = {path.parts[-4:-2] for path in PASS}
+@pytest.mark.parametrize("samples", [PASS, FAIL], ids=["pass", "fail"])
+def test_every_guide_has_samples(samples: list[Path]) -> None:
+    sampled = {path.parts[-4:-2] for path in samples}
     guides = packaged()
     wanted = {(release, set_id) for release in guides.releases() for set_id in guides.sets(release)}
     assert not wanted - sampled
