@@ -63,7 +63,10 @@ class Settings(BaseModel):
         default=200, ge=1, le=10_000, description="Partners that one SFTP process serves at once."
     )
     body_limit_mb: int = Field(
-        default=100, ge=1, le=2000, description="Largest body in megabytes that a door accepts; larger ones get 413."
+        default=100,
+        ge=1,
+        le=2000,
+        description="Largest document in megabytes that a door takes; a larger one gets 413.",
     )
     waiting_limit_mb: int = Field(
         default=64,

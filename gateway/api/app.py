@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
 from gateway.api import as2, exceptions, orders, partner, partners, problems, records, reference
+from gateway.api.bodies import Bodies
 from gateway.api.door import Door
 from gateway.store.lease import backlog, oldest_due_seconds
 
@@ -40,6 +41,7 @@ def build(door: Door) -> FastAPI:
     )
     app.state.door = door
     problems.install(app)
+    app.add_middleware(Bodies)
     app.include_router(as2.router)
     app.include_router(partner.router)
     app.include_router(orders.router)

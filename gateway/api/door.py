@@ -57,12 +57,12 @@ async def door(request: Request) -> Door:
     return found
 
 
-_bearer = HTTPBearer(auto_error=False, description="An API key: `gateway key new` makes one.")
+bearer = HTTPBearer(auto_error=False, description="An API key: `gateway key new` makes one.")
 
 
 async def key_of(
     use: Annotated[Door, Depends(door)],
-    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> ApiKey:
     """The key of this request; Problem 401 where there is none or it is not valid."""
     if shown is None:

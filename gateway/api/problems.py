@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+
+SEND_AGAIN = "Nothing is promised. Send the same request again: with the same Idempotency-Key it happens once."
+
+log = logging.getLogger(__name__)
 
 
 class ProblemDetails(BaseModel):
@@ -87,6 +93,16 @@ def install(app: FastAPI) -> None:
             "status": 422,
         }
         return answer(422, {**body, "errors": faults})
+
+    @app.exception_handler(OperationalError)
+    async def _database(_: Request, error: OperationalError) -> JSONResponse:
+        log.error("the database cannot be used: %s", str(error.orig).partition("\n")[0])
+        title = "The database cannot be used now"
+        return answer(503, Problem(503, "database", title, SEND_AGAIN).body, {"Retry-After": "10"})
+
+    @app.exception_handler(Exception)  # the server logs its traceback
+    async def _our_fault(_: Request, _error: Exception) -> JSONResponse:
+        return answer(500, Problem(500, "our-fault", "Something failed on our side", SEND_AGAIN).body)
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -11,6 +11,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+from sqlalchemy.exc import OperationalError
+
 from gateway.store.engine import Store
 from gateway.store.retry import SECOND
 from gateway.worker.batches import Batches
@@ -134,8 +136,12 @@ class _Pause:
     def after(self, call: Callable[[], bool | None]) -> bool:
         try:
             worked = call()
-        except Exception:
-            log.exception("the worker's loop failed; it goes on in %.1f s", self._seconds)
+        except Exception as error:
+            if isinstance(error, OperationalError):  # full, locked, gone: a traceback a second would not help the disk
+                said = str(error.orig).partition("\n")[0]
+                log.error("the database cannot be used: %s; asked again in %.1f s", said, self._seconds)
+            else:
+                log.exception("the worker's loop failed; it goes on in %.1f s", self._seconds)
             self._stopping.wait(self._seconds)
             self._seconds = min(self._seconds * 2, LONGEST_PAUSE_S)
             return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from road_documents import interchange, order
 from served_site import Site
@@ -120,6 +122,24 @@ def test_a_wrong_body_names_each_fault(site: Site) -> None:
     answer = site.internal.post("/v1/shipments", json={"order": name, "date": "tomorrow"})
     assert answer.status_code == 422
     assert {fault["pointer"] for fault in answer.json()["errors"]} == {"/body/number", "/body/date"}
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_no_body_without_end_is_read(site: Site, declared: bool) -> None:
+    pieces = [b" " * 1_000_000] * 9
+    answer = site.internal.post("/v1/shipments", content=b"".join(pieces) if declared else iter(pieces))
+    assert (answer.status_code, answer.json()["title"]) == (413, "This body is larger than we take")
+
+
+def test_the_body_of_a_stranger_is_not_read(site: Site) -> None:
+    """It is answered while most of it was never sent."""
+    with socket.create_connection((site.stranger.base_url.host, site.stranger.base_url.port or 0)) as wire:
+        wire.settimeout(10)
+        head = (
+            "POST /v1/shipments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\nContent-Length: 5000000\r\n\r\n"
+        )
+        wire.sendall(head.encode() + b" " * 1000)
+        assert wire.recv(1000).startswith(b"HTTP/1.1 401 ")
 
 
 def test_health_readiness_and_metrics(site: Site) -> None:
