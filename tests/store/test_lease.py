@@ -364,16 +364,18 @@ _DELIVERIES = (
 )
 
 
-def _seconds_for_three_claims(store: Store, table: object, stage: str) -> float:
-    began = time.perf_counter()
+def _fastest_of_three_claims(store: Store, table: object, stage: str) -> float:
+    took = []
     for _ in range(3):
+        began = time.perf_counter()
         with store.begin() as tx:
             if table is L:
                 found = targets.claim(tx, stage, "a", 100, MINUTE, lambda target: targets.Limits(concurrency=1000))
             else:
                 found = lease.claim(tx, D, stage, "a", 100, MINUTE)
             assert len(found) == 100
-    return time.perf_counter() - began
+        took.append(time.perf_counter() - began)
+    return min(took)
 
 
 @pytest.mark.faults
@@ -394,7 +396,7 @@ def test_a_claim_from_a_backlog_of_200_000_stays_fast(store: Store, backlog: str
             tx.execute(text("ANALYZE document, delivery"))
     table, stage = (D, "translate") if backlog == "free" else (L, "deliver")
     # A claim of 100 takes some 10 ms. One that looked at each waiting row would take a second.
-    assert _seconds_for_three_claims(store, table, stage) < 0.6
+    assert _fastest_of_three_claims(store, table, stage) < 0.4
 
 
 def test_a_claim_takes_no_more_bytes_than_one_commit_should_hold(store: Store) -> None:

@@ -53,7 +53,7 @@ def running(worker: Worker) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def until(true: Callable[[], bool], within_s: float = 10) -> float:
+def until(true: Callable[[], bool], within_s: float = 30) -> float:
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < within_s, "it did not happen"
