@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from gateway.formats.edifact.codes import Code
@@ -228,12 +228,13 @@ def load(directory: str, message: str) -> Guide:
 NEWEST = "D13B"  # what the source of the guides covers; from D93A on every directory up to it is exact
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def nearest(directory: str, message: str) -> tuple[Guide | None, Finding | None]:
     """The guide to check this message by, and what to say where it is not its own."""
     if message == "CONTRL":
         return load(SERVICE, message), None
-    held = _directories(message) if re.fullmatch(r"D\d\d[A-Z]", directory) else []
+    known = re.fullmatch(r"D\d\d[A-Z]", directory) and re.fullmatch(r"[A-Z]{6}", message)
+    held = _directories(message) if known else []  # nothing else a partner wrote in UNH02 becomes a part of a path
     if not held:
         return None, Code.SET_UNSUPPORTED.at("UNH", 1, element=2, value=f"{message} {directory}")
     older = [entry for entry in held if _age(entry) <= _age(directory)]

@@ -300,9 +300,12 @@ class Guides:
         distant = not release or _years_between(release, best) > FAR
         return (replace(guide, distant=True) if distant else guide), said
 
-    @cache  # noqa: B019 - a folder of guides lives as long as the process
     def _has(self, release: str, set_id: str) -> bool:
-        return set_id.isalnum() and (self._folder / release / f"{set_id}.yaml").is_file()
+        return set_id in self._names(release)  # what a partner wrote in ST01 is never a part of a path
+
+    @cache  # noqa: B019 - a folder of guides lives as long as the process
+    def _names(self, release: str) -> frozenset[str]:
+        return frozenset(self.sets(release))
 
 
 @cache

@@ -156,6 +156,11 @@ def test_every_packaged_guide_loads_and_starts_and_ends_as_messages_do() -> None
     assert all(guide.uses[0].tag == "UNH" and guide.uses[-1].tag == "UNT" for guide in guides)
 
 
+@pytest.mark.parametrize("kind", ["ORDERS" * 60, "../D96A/ORDERS", "ORD/RS", "", "orders"])
+def test_a_message_type_that_is_none_is_no_part_of_a_path(kind: str) -> None:
+    assert ("set-unsupported", "UNH", 1) in found(replaced("ORDERS", kind))
+
+
 def test_a_directory_without_a_guide_of_its_own_takes_the_one_before() -> None:
     guide, finding = nearest("D10A", "ORDERS")
     assert guide is not None

@@ -34,6 +34,14 @@ def test_verdict_of_a_file(text: str, verdict: Verdict) -> None:
     assert file_verdict(events(text)) is verdict
 
 
+@pytest.mark.parametrize("set_id", ["8" * 300, "../850", "85/", ""])
+def test_a_set_identifier_that_is_none_is_no_part_of_a_path(set_id: str) -> None:
+    text = an_interchange().replace("ST*850*", f"ST*{set_id}*")
+    (found,) = [event for event in events(text) if isinstance(event, SetReport)]
+    assert {finding.code for finding in found.findings} <= {"set-identifier-invalid", "set-unsupported"}
+    assert found.findings
+
+
 def test_reports_name_sender_receiver_and_numbers() -> None:
     found = events(an_interchange())
     (interchange,) = [e.report for e in found if isinstance(e, Closed) and isinstance(e.report, InterchangeReport)]
