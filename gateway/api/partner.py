@@ -124,12 +124,10 @@ def transmission_status(transmission_id: str, use: Used, who: Partner) -> Transm
         row = view.get(transmission, number_of("transmission", transmission_id))
         if row is None or row.connection != connection or row.lane != who.lane:
             raise not_found("transmission", transmission_id)
-        documents = view.all(
-            select(document)
-            .where(document.c.payload_id == row.payload_id, document.c.released)
-            .order_by(document.c.id)
-            .limit(1000)
-        )
+        released = select(document).where(document.c.payload_id == row.payload_id, document.c.released)
+        documents = view.all(released.where(document.c.partner == who.partner).order_by(document.c.id).limit(1000))
+        if not documents and view.first(released) is not None:  # one connection may carry many partners
+            raise not_found("transmission", transmission_id)
     return TransmissionShape.of(row, documents=[DocumentShape.of(one) for one in documents])
 
 

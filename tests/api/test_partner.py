@@ -79,6 +79,15 @@ def test_a_partner_sees_nothing_of_another(site: Site) -> None:
     assert site.stranger.get(receipt["location"]).status_code == 403  # it has no connection at all
 
 
+def test_who_shares_a_connection_sees_nothing_of_the_others(site: Site) -> None:
+    """A network's connection carries many partners: the file of one is nobody else's business."""
+    other = site.send(interchange([order()])).json()["location"]
+    site.road.work()
+    with site.road.store.begin() as tx:
+        tx.execute(schema.document.update().values(partner="summit"))
+    assert site.partner.get(other).status_code == 404
+
+
 def test_a_partners_key_opens_no_internal_door(site: Site) -> None:
     assert site.partner.get("/v1/orders").status_code == 403
     assert site.partner.get("/v1/exceptions").status_code == 403
