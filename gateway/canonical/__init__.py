@@ -6,7 +6,16 @@ from gateway.canonical.charge import Charge, Tax
 from gateway.canonical.document import Document, Source
 from gateway.canonical.documents import DOCUMENTS, UnknownDocument, dump, json_schema, load, parse
 from gateway.canonical.event import Event
-from gateway.canonical.inventory import Inventory, InventoryAdjustment, InventoryLine, InventoryState, StockMovement
+from gateway.canonical.inventory import (
+    Inventory,
+    InventoryAdjustment,
+    InventoryLine,
+    InventoryState,
+    ReceivedLine,
+    ReceivingException,
+    StockMovement,
+    StockReceipt,
+)
 from gateway.canonical.invoice import Invoice, InvoiceLine
 from gateway.canonical.item import Item, Packing
 from gateway.canonical.order import Destinations, Order, OrderLine, Schedule
@@ -56,6 +65,8 @@ __all__ = [
     "Packing",
     "Party",
     "Quantity",
+    "ReceivedLine",
+    "ReceivingException",
     "Reference",
     "Report",
     "Return",
@@ -66,6 +77,7 @@ __all__ = [
     "ShippedOrder",
     "Source",
     "StockMovement",
+    "StockReceipt",
     "Stop",
     "Tax",
     "TenderResponse",

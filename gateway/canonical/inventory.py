@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gateway.canonical.document import Document
 from gateway.canonical.party import Party
+from gateway.canonical.terms import Carrier
 from gateway.canonical.values import Moment, Node, Reference, Text
 
 
@@ -89,3 +90,49 @@ class InventoryAdjustment(Document):
 
     def key(self) -> str:
         return self.adjustment_number
+
+
+class ReceivingException(Node):
+    """What was not as it should be about one article that came in."""
+
+    quantity: Decimal
+    unit: Text | None = None
+    reason: Text  # damaged, short, over, quality, wrong-article
+    cause: Text | None = None  # of the damage, in the warehouse's words
+
+
+class ReceivedLine(Node):
+    """One article that came in."""
+
+    identifiers: dict[str, Text]
+    received: Decimal  # what is there now and can be used
+    unit: Text | None = None
+    lot: Text | None = None
+    location: Text | None = None
+    references: list[Reference] = Field(default_factory=list)
+    exceptions: list[ReceivingException] = Field(default_factory=list)
+
+
+class StockReceipt(Document):
+    """Goods of ours that arrived at a warehouse: what is there, and what of it is not as announced."""
+
+    kind: ClassVar[str] = "stock-receipt"
+    schema_version: ClassVar[int] = 1
+
+    receipt_number: Text
+    purpose: Text | None = None
+    depositor_order_number: Text | None = None  # what the owner of the goods announced them under
+    shipment_number: Text | None = None
+    received: Moment
+    warehouse: Party | None = None
+    depositor: Party | None = None
+    ship_from: Party | None = None
+    references: list[Reference] = Field(default_factory=list)
+    carrier: Carrier | None = None
+    lines: list[ReceivedLine]
+    total_received: Decimal | None = None
+    total_shipped: Decimal | None = None
+    total_damaged: Decimal | None = None
+
+    def key(self) -> str:
+        return self.receipt_number

@@ -15,12 +15,15 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 
 from gateway.cli.opening import settings
+from gateway.flows.commands import OPERATIONS
 from gateway.partners import secrets
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.partners.secrets import SecretMissing, is_reference
+from gateway.partners.system import System
 from gateway.pipeline import certificates, publishing, revisions
 from gateway.pipeline.telling import KINDS
+from gateway.pipeline.translate import FACTS
 from gateway.store.engine import View
 from gateway.store.schema import api_key, document
 
@@ -47,6 +50,7 @@ def checklist(book: Book, partner: str) -> list[Point]:
         _contacts(book, partner),
         *_lanes(mine),
         *_deadlines(book, mine),
+        *_heard(book, mine),
         *_wires(book, mine),
         *_certificates(book, mine),
         *_here(book, partner, mine),
@@ -85,6 +89,23 @@ def _deadlines(book: Book, mine: Sequence[Agreement]) -> Iterator[Point]:
             yield _point(
                 f"how soon they want the {KINDS[kind]}", met, f"their guide says it: `deadlines: {{{name}: 24h}}`"
             )
+
+
+def _heard(book: Book, mine: Sequence[Agreement]) -> Iterator[Point]:
+    """A document nobody is told of is used by nobody, whatever the partner was told."""
+    for agreement in (a for a in mine if a.direction == "in" and a.lane == "production"):
+        kind = book.kind(agreement)
+        if kind is None or any(system.supports & OPERATIONS.get(kind, set()) for system in _told(book, agreement)):
+            continue
+        event = FACTS[kind]
+        heard = bool(book.subscriptions(event, agreement.lane))
+        todo = f"no system takes it: subscribe a webhook to {event}, or see that somebody reads /v1/events"
+        what = f"somebody hears of each {KINDS.get(kind, kind)}"
+        yield Point(what, "met") if heard else Point(what, "open", todo)
+
+
+def _told(book: Book, agreement: Agreement) -> Sequence[System]:
+    return [book.systems[name] for name in agreement.destinations]
 
 
 def _wires(book: Book, mine: Sequence[Agreement]) -> Iterator[Point]:

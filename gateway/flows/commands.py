@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,3 +57,17 @@ class Release:
 
 
 Command = Call | Compose | Ask | Settle | Release
+
+_OF_AN_ORDER = frozenset({"submit_order", "change_order", "cancel_order", "update_order"})
+OPERATIONS: Mapping[str, frozenset[str]] = {
+    "order": _OF_AN_ORDER,
+    "warehouse-order": _OF_AN_ORDER,
+    "warehouse-shipping-advice": frozenset({"post_shipment", "settle_shortage"}),
+    "inventory-adjustment": frozenset({"adjust_inventory"}),
+    "stock-receipt": frozenset({"adjust_inventory"}),
+    "return": frozenset({"open_return"}),
+}
+"""What the flows ask of a system about a document of a partner's, by its canonical kind.
+
+Of every other kind a fact is told, and nothing is asked: whoever wants it subscribes to it.
+"""

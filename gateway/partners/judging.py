@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterator, Mapping
 
 from gateway.canonical import DOCUMENTS
+from gateway.flows.commands import OPERATIONS
 from gateway.formats.x12.guide import Guide, GuideFault, packaged
 from gateway.formats.x12.narrowing import narrowed
 from gateway.mapping import Library, MapFaults
@@ -27,7 +28,7 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
     yield from _shared_as2_names(said)
     for agreement in said.agreements.values():
         lines = said.lines["agreement", agreement.name]
-        yield from _named_things(said, agreement, lines)
+        yield from _named_things(said, agreement, lines, library)
         yield from _document(said, agreement, lines, library)
         yield from schema_faults(said, agreement, lines, library)
         yield from _site(said, agreement, lines)
@@ -36,6 +37,8 @@ def faults_between(said: Loaded, library: Library) -> Iterator[Fault]:
     yield from _collisions(said)
     yield from _of_one_mind(said)
 
+
+NOTHING: frozenset[str] = frozenset()
 
 # TA1 and the interchange number belong to (company, partner, lane): an interchange carries many documents.
 OF_THE_INTERCHANGE = (
@@ -119,7 +122,7 @@ def _timetables(said: Loaded) -> Iterator[Fault]:
             )
 
 
-def _named_things(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
+def _named_things(said: Loaded, agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
     company = said.companies.get(agreement.company)
     if company is None:
         yield lines.at(("our",)).fault(
@@ -137,11 +140,12 @@ def _named_things(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[F
             f"test and production never share a wire: {nearest(agreement.connection, in_lane)}",
         )
     if agreement.direction == "in":
-        yield from _destinations(said, agreement, lines)
+        yield from _destinations(said, agreement, lines, library)
     yield from _own_ids(said, agreement, lines)
 
 
-def _destinations(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[Fault]:
+def _destinations(said: Loaded, agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
+    kind = head(agreement.map, library.files)[1] if agreement.map else None
     in_lane = {name for name, s in said.systems.items() if s.lane == agreement.lane}
     for n, name in enumerate(agreement.destinations):
         place = lines.at(("destinations", n))
@@ -152,6 +156,13 @@ def _destinations(said: Loaded, agreement: Agreement, lines: Node) -> Iterator[F
             yield place.fault(
                 f"a {agreement.lane} agreement would reach `{name}`, a {system.lane} system",
                 f"the {agreement.lane} lane has {', '.join(sorted(in_lane)) or 'none yet; write `destinations: []`'}",
+            )
+        elif kind in DOCUMENTS and place.layer == "agreement" and not system.supports & OPERATIONS.get(kind, NOTHING):
+            asked = ", ".join(sorted(OPERATIONS.get(kind, NOTHING)))
+            told = f"describe {asked} in {system.file}, or take" if asked else "take"
+            yield place.fault(
+                f"nothing is done in `{name}` with a document of kind {kind}",
+                f"{told} it away: whoever wants to know subscribes to the event, or reads /v1/events",
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.flows import order, stock, warehouse_order
+from gateway.flows import order, returns, stock, warehouse_order
 from gateway.partners.book import Book
 from gateway.systems.connector import Operation
 
@@ -32,8 +32,12 @@ class Policies:
             settle_in=tuple(s.name for s in systems if Operation.SETTLE_SHORTAGE in s.supports),
         )
 
-    def of_stock(self, warehouse: str, lane: str) -> stock.Policy:
-        systems = self.book.destinations(warehouse, stock.KIND, lane)
+    def of_return(self, partner: str, lane: str) -> returns.Policy:
+        systems = self.book.destinations(partner, returns.KIND, lane)
+        return returns.Policy(tuple(s.name for s in systems if Operation.OPEN_RETURN in s.supports))
+
+    def of_stock(self, kind: str, warehouse: str, lane: str) -> stock.Policy:
+        systems = self.book.destinations(warehouse, kind, lane)
         sites = (item for company in self.book.companies.values() for item in company.sites.items())
         return stock.Policy(
             book_in=tuple(s.name for s in systems if Operation.ADJUST_INVENTORY in s.supports),

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select, update
 
-from gateway.flows import advice, order, stock, warehouse_order
+from gateway.flows import advice, order, returns, stock, warehouse_order
 from gateway.flows.commands import Ask, Call, Command, Compose, Release, Settle
 from gateway.flows.flow import decide, given
 from gateway.lifecycle import DeliveryStatus
@@ -65,7 +65,7 @@ def warehouse_order_key(warehouse: str, number: str) -> Key:
     return warehouse_order.KIND, f"{warehouse}/{number}"
 
 
-FLOWS = frozenset({order.KIND, warehouse_order.KIND, stock.KIND})
+FLOWS = frozenset({order.KIND, warehouse_order.KIND, returns.KIND, *stock.KINDS})
 
 
 def happen(tx: Tx, house: House, facts: Sequence[Fact]) -> list[int]:
@@ -192,7 +192,7 @@ def _flows(tx: Tx, touched: Iterable[tuple[str, str, str]]) -> Iterator[Record]:
         yield from tx.all(_these_flows, {"_kind": kind, "_lane": lane, "_keys": keys[kind, lane]})
 
 
-State = order.OrderState | warehouse_order.WarehouseOrderState | stock.StockState
+State = order.OrderState | warehouse_order.WarehouseOrderState | stock.StockState | returns.ReturnState
 
 
 def _decide(
@@ -212,12 +212,19 @@ def _decide(
             now = warehouse_order.evolve(now, fact.type, fact.data)
         commands = decide(now, warehouse_order.allowed(now, wants.of_warehouse_order(partner, lane)))
         return was, given(now, commands), commands
-    if kind == stock.KIND:
+    if kind == returns.KIND:
+        asked = returns.ReturnState.model_validate_json(stored or "{}")
+        opened = asked
+        for fact in facts:
+            opened = returns.evolve(opened, fact.type, fact.data)
+        commands = decide(opened, returns.allowed(opened, wants.of_return(partner, lane)))
+        return asked, given(opened, commands), commands
+    if kind in stock.KINDS:
         held = stock.StockState.model_validate_json(stored or "{}")
         kept = held
         for fact in facts:
             kept = stock.evolve(kept, fact.type, fact.data)
-        commands = decide(kept, stock.allowed(kept, wants.of_stock(partner, lane)))
+        commands = decide(kept, stock.allowed(kept, wants.of_stock(kind, partner, lane)))
         return held, given(kept, commands), commands
     before = order.OrderState.model_validate_json(stored or "{}")
     after = before

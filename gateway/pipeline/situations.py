@@ -320,10 +320,17 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "stock-site-unknown": Situation(
         "orchestration",
-        "{partner} reports stock adjustment {number}, and no site of ours is run by them.",
+        "{partner} reports stock under number {number}, and no site of ours is run by them.",
         "Nothing was booked.",
         "Our engineer",
         "Name their site in the company's profile (`sites: {{NAME: {{warehouse: {partner}}}}}`), then run it again.",
+    ),
+    "received-with-exceptions": Situation(
+        "source data",
+        "Not everything of receipt {number} came in as announced: {told}.",
+        "Only what can be used was booked; somebody has to pay for the rest. Announced under: {order_number}.",
+        "Your purchasing desk, with {partner}'s desk",
+        "Claim it from the carrier or the supplier, then settle this.",
     ),
     "advice-unmatched": Situation(
         "source data",

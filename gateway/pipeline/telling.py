@@ -14,6 +14,8 @@ KINDS = {
     "shipment": "ship notice",
     "invoice": "invoice",
     "inventory": "stock report",
+    "inventory-adjustment": "stock adjustment",
+    "stock-receipt": "stock receipt",
     "return": "return",
     "warehouse-order": "warehouse order",
     "warehouse-shipping-advice": "warehouse shipping advice",
@@ -120,10 +122,18 @@ def event_words(kind: str, data: Mapping[str, Any], ids: Mapping[str, str]) -> s
             return f"{known['warehouse']} is asked to ship warehouse order {known['number']}{_quantities(data)}."
         case "warehouse-order.cancelled":
             return f"Warehouse order {known['number']} is taken back from {known['warehouse']}."
-        case "inventory.adjusted":
+        case "inventory.adjusted" | "inventory.received":
             moves = ((m["difference"], next(iter(m["identifiers"].values()), "?")) for m in data.get("movements", ()))
             said = ", ".join(f"{spoken(difference)} of {spoken(article)}" for difference, article in moves)
+            if kind == "inventory.received":
+                return f"Receipt {known['number']}: {said or 'nothing'} came in at {known['partner']}."
             return f"Stock adjustment {known['number']}: {said}."
+        case "inventory.reported":
+            return f"{known['partner']} reports what it has in stock, number {known['number']}."
+        case "return.requested":
+            goods = ", ".join(f"{spoken(one['quantity'])} of {spoken(one['sku'])}" for one in data.get("lines", ()))
+            about = f" of order {known['order_number']}" if data.get("order_number") else ""
+            return f"{known['partner']} wants to send back {goods or 'goods'}{about}, return {known['number']}."
         case "shortage.decided":
             word = {"backorder": "backordered", "cancel": "cancelled"}.get(str(data.get("decision")), "settled")
             return f"{known['quantity']} of line {known['line']} are {word}, says {known['by']}."

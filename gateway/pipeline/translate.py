@@ -28,11 +28,13 @@ from gateway.canonical import (
     InventoryAdjustment,
     Invoice,
     Order,
+    Return,
     Shipment,
+    StockReceipt,
     WarehouseOrder,
     WarehouseShippingAdvice,
 )
-from gateway.flows import advice, stock
+from gateway.flows import advice, returns, stock
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
@@ -63,9 +65,10 @@ FACTS = {
     "invoice": "invoice.received",
     "inventory": "inventory.reported",
     "file-acknowledgement": "file.acknowledged",
-    "inventory-adjustment": "inventory.adjusted",
+    "inventory-adjustment": stock.ADJUSTED,
+    "stock-receipt": stock.RECEIVED,
     "item": "item.received",
-    "return": "return.requested",
+    "return": returns.REQUESTED,
     "load-tender": "load.tendered",
     "tender-response": "load.answered",
     "transport-status": "load.reported",
@@ -404,6 +407,9 @@ def keys_of(partner: str, made: Document) -> tuple[Key, ...]:
             return (order_key(partner, made.depositor_order_number),)
         case WarehouseShippingAdvice():
             return (warehouse_order_key(partner, made.depositor_order_number or ""),)
+        case Return():
+            about = (order_key(partner, made.order_number),) if made.order_number else ()
+            return ((made.kind, f"{partner}/{made.key()}"), *about)
         case Invoice() if made.order_number:
             return (order_key(partner, made.order_number, made.release_number),)
     number = getattr(made, "order_number", None)
@@ -428,6 +434,8 @@ def _facts_of(made: Document) -> dict[str, Any]:
             return {"order_number": made.depositor_order_number, "lines": ordered, "purpose": made.purpose}
         case WarehouseShippingAdvice():
             return advice.said(made)
-        case InventoryAdjustment():
+        case InventoryAdjustment() | StockReceipt():
             return stock.said(made)
+        case Return():
+            return returns.said(made)
     return {"number": made.key()}

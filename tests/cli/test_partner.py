@@ -58,7 +58,7 @@ def test_explain_names_layer_file_line_and_reason(deployment: Deployment) -> Non
 def test_explain_only_what_differs_from_the_standard(deployment: Deployment) -> None:
     done = deployment.run(app, "explain", "harbor-pine", "--changed")
     assert "standard.yaml" not in done.output
-    assert done.output.count("we receive") == 3
+    assert done.output.count("we receive") == 4
     assert done.output.count("we send") == 6
 
 

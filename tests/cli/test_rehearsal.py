@@ -110,6 +110,7 @@ agreements:
     like: orders-test
     lane: production
     connection: cedar-cove
+    destinations: [erp]
 """
 WIRES = (
     "cedar-cove-test: {kind: http, lane: test}\ncedar-cove: {kind: http, lane: production, url: env:CEDAR_COVE_URL}\n"

@@ -10,7 +10,7 @@ from gateway.cli.test import app
 def test_the_maps_of_a_partner(deployment: Deployment) -> None:
     done = deployment.run(app, "harbor-pine", "--documents", "3", "--maps-only")
     assert done.exit_code == 0, done.output
-    assert "4 of 4 maps hold." in done.output
+    assert "5 of 5 maps hold." in done.output
 
 
 def test_a_wrong_meaning_is_caught_by_a_case(deployment: Deployment) -> None:

@@ -9,6 +9,7 @@ from gateway.partners.faults import nearest
 from gateway.pipeline.proofreading import faults_in
 
 ERP = "partners/northwind/systems/erp.yaml"
+BLUE_RIDGE = "partners/blue-ridge/partner.yaml"
 FERNHILL, XSD = "partners/fernhill-mills/partner.yaml", "partners/fernhill-mills/schemas/despatch.xsd"
 SUMMIT, ADVICE = "partners/summit/partner.yaml", "partners/summit/schemas/advice.json"
 JUNIPER, CODES = "partners/juniper-row/partner.yaml", "partners/juniper-row/codes.yaml"
@@ -121,6 +122,20 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "destinations: [epr, crm]",
         "there is no system `epr`",
         "erp",
+    ),
+    "system that does nothing with it": (
+        BLUE_RIDGE,
+        "    map: x12-846-inventory\n    destinations: []",
+        "    map: x12-846-inventory\n    destinations: [erp]",
+        "nothing is done in `erp` with a document of kind inventory",
+        "subscribes to the event",
+    ),
+    "system that cannot": (
+        PARTNER,
+        "destinations: [erp]             # opened",
+        "destinations: [crm]             # opened",
+        "nothing is done in `crm` with a document of kind return",
+        "describe open_return in",
     ),
     "no such agreement": (PARTNER, "like: orders  ", "like: oders  ", "there is no agreement `oders` here", "orders"),
     "no such wire": (CONNECTIONS, "kind: directory", "kind: folder", "there is no wire `folder`", "directory"),

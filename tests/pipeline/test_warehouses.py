@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pipeline_road import Road
 from road_documents import interchange, order
+from sqlalchemy import select
 
 from gateway.canonical import Shipment, WarehouseOrder
 from gateway.canonical.gs1 import check_digit
@@ -256,3 +257,44 @@ def test_a_stock_adjustment_is_booked_once_movement_by_movement(road: Road) -> N
         ("roanoke", "THROW-2", "5"),
     ]
     assert codes(road) == []
+
+
+def test_what_arrived_is_booked_once_and_what_was_damaged_is_asked_about(road: Road) -> None:
+    body = [
+        "W17*F*20261120*WR-881*TR-300*SHP-6100",
+        "N1*WH*Blue Ridge Logistics",
+        "W07*238*EA**VN*THROW-1",
+        "W13*2*EA*01**CD",
+        "W07*60*EA**VN*THROW-2",
+        "W14*298*300*2",
+    ]
+    told = interchange(
+        [["ST*944*0001", *body, f"SE*{len(body) + 2}*0001"]], sender="BLUERIDGE", functional_id="RE", number=8, group=8
+    )
+    for name in ("once", "twice"):
+        road.receive(told, connection="blue-ridge", name=name)
+        road.work()
+    booked = [body["data"] for body in calls(road, "adjust_inventory")]
+    assert [(one["site"], one["sku"], one["difference"], one["reason"]) for one in booked] == [
+        ("roanoke", "THROW-1", "238", "received"),
+        ("roanoke", "THROW-2", "60", "received"),
+    ]
+    (item,) = road.rows(schema.work_item)
+    assert item.title == "Not everything of receipt WR-881 came in as announced: 2 of THROW-1 damaged."
+    assert [row.type for row in road.rows(schema.event)] == ["inventory.received"]
+
+
+def test_a_return_is_opened_once_in_the_erp_and_stands_with_its_order(road: Road) -> None:
+    road.receive(interchange([order()]))
+    road.work()
+    body = ["BGN*00*RMA-7*20261120", "PRF*HP-1001", "N1*BY*Harbor & Pine", "BLI*VN*THROW-1*2*EA", "RDR**DM"]
+    told = interchange([["ST*180*0001", *body, f"SE*{len(body) + 2}*0001"]], functional_id="AN", number=9, group=9)
+    for name in ("once", "twice"):
+        road.receive(told, name=name)
+        road.work()
+    (opened,) = calls(road, "open_return")
+    assert opened["data"]["lines"] == [{"sku": "THROW-1", "quantity": "2", "reason": "damaged"}]
+    (event,) = [row for row in road.rows(schema.event) if row.type == "return.requested"]
+    with road.store.read() as view:
+        keys = view.all(select(schema.event_key).where(schema.event_key.c.event_id == event.id))
+    assert {(row.kind, row.key) for row in keys} == {("return", "harbor-pine/RMA-7"), ORDER}
