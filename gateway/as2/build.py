@@ -41,7 +41,8 @@ class CannotSend(AS2Error):
 class Source(Protocol):
     """Contents that are somewhere else, of a size that is known."""
 
-    size: int
+    @property
+    def size(self) -> int: ...
 
     def chunks(self) -> Iterator[bytes]: ...
 

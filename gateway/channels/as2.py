@@ -168,6 +168,13 @@ def split(content: bytes) -> tuple[list[tuple[str, str]], bytes]:
     return headers.items, content[len(raw) :]
 
 
+def opened(chunks: Iterable[bytes]) -> tuple[list[tuple[str, str]], Iterator[bytes]]:
+    """The same of one that comes in pieces."""
+    stream = Stream(chunks)
+    headers, _ = read_headers(stream)
+    return headers.items, stream.rest()
+
+
 def _expects_receipt(headers: Headers) -> bool:
     request = MdnRequest.read(headers)
     return request is not None and request.post_to is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 
@@ -12,7 +13,7 @@ from gateway.pipeline.route import owe
 from gateway.store import as2_messages, lease, work_items
 from gateway.store.engine import Tx
 from gateway.store.ids import take
-from gateway.store.schema import audit, delivery, delivery_document, document, transmission
+from gateway.store.schema import audit, delivery, delivery_document, document, payload, transmission
 
 USED_ALL_THE_SAME = frozenset({DocumentStatus.HELD, DocumentStatus.DUPLICATE})
 
@@ -32,6 +33,7 @@ def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) 
         now = move(row.status, Outcome.CLEARED if row.status in USED_ALL_THE_SAME else Outcome.RUN_AGAIN)
     except MoveNotAllowed:
         raise CannotRunAgain(f"D-{document_id} is {row.status}; that is final") from None
+    _still_there(tx, row.payload_id, f"D-{document_id}")
     stage = "translate" if row.direction == "in" else "write"
     tx.execute(
         update(document)
@@ -64,6 +66,7 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
         raise CannotRunAgain(f"T-{transmission_id} is being read")
     if row.payload_id is None:
         raise CannotRunAgain(f"nothing could be had from T-{transmission_id}; ask for it again")
+    _still_there(tx, row.payload_id, f"T-{transmission_id}")
     stage = "settle" if row.media_type == RECEIPT else "unwrap"
     tx.execute(
         update(transmission)
@@ -96,6 +99,7 @@ def resend(tx: Tx, delivery_id: int, *, by: str) -> int:
         raise CannotRunAgain(f"there is no delivery L-{delivery_id}")
     if row.status == DeliveryStatus.OFFERED:
         raise CannotRunAgain(f"L-{delivery_id} still lies ready for {row.target} to fetch; there is nothing to repeat")
+    _still_there(tx, row.payload_id, f"L-{delivery_id}")
     note(tx, by, "resend", f"L-{delivery_id}")
     _settle(tx, "delivery", delivery_id, by)
     if row.stage is not None:
@@ -137,6 +141,16 @@ def note(tx: Tx, actor: str, action: str, subject: str, **detail: object) -> Non
     """Who did what, for ever."""
     row = {"id": take(tx, "audit")[0], "at": tx.now, "actor": actor, "action": action, "subject": subject}
     tx.insert(audit, [{**row, "detail": json.dumps(detail) if detail else None}])
+
+
+def _still_there(tx: Tx, payload_id: int | None, what: str) -> None:
+    stored = tx.get(payload, payload_id) if payload_id is not None else None
+    if stored is not None and stored.purged_at is not None:
+        day = f"{datetime.fromtimestamp(stored.purged_at / 1_000_000, UTC):%Y-%m-%d}"
+        raise CannotRunAgain(
+            f"the bytes of {what} were deleted on {day}, as the retention of {stored.owner} says, and nothing else "
+            "here has them: let whoever wrote them send them anew"
+        )
 
 
 def _settle(tx: Tx, table: str, row_id: int, by: str) -> None:

@@ -23,7 +23,7 @@ from gateway.as2.mdn import Sent, Verdict, judge, original_message_id, read_mdn
 from gateway.as2.message import MdnRequest
 from gateway.as2.mime import Headers
 from gateway.as2.partnership import Partnership
-from gateway.channels.as2 import Answer, As2Channel, join, split
+from gateway.channels.as2 import Answer, As2Channel, join, opened, split
 from gateway.channels.channel import Refused, SendOutcome, Sends
 from gateway.channels.channel import Sent as Taken
 from gateway.partners.secrets import SecretMissing
@@ -62,7 +62,7 @@ def send(house: House, channel: As2Channel, row: Any) -> End | SendOutcome:
     if message.sendings >= channel.settings.receipt_tries and row.attempts > 1:
         why = f"their server took it {message.sendings} times, and no receipt came"
         return TryAgain(why, None, uncertain=True, situation=MISSING, enough=True)
-    headers, body = split(payloads.read_all(house.store, message.payload_id))
+    headers, body = opened(payloads.stream(house.store, message.payload_id))
     exchange = channel.exchange(headers, body)
     asked = MdnRequest.read(Headers(headers))
     if not isinstance(exchange.outcome, Taken) or exchange.answer is None or asked is None:

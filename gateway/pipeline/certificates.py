@@ -7,10 +7,11 @@ that a person settled stays settled until the next of these days.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from gateway.as2.identity import Certificate, Expiry, UnusableCertificate, expiring
 from gateway.channels.as2_settings import As2Settings
@@ -21,7 +22,7 @@ from gateway.partners.secrets import SecretMissing
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.store import work_items
 from gateway.store.engine import Store, Tx
-from gateway.store.schema import work_item
+from gateway.store.schema import delivery, transmission, work_item
 
 OURS, THEIRS, UNUSABLE = "our-certificate-runs-out", "certificate-runs-out", "certificates-unusable"
 WE = "the gateway"
@@ -70,7 +71,8 @@ def look(store: Store, book: Book, resolve: Callable[[str], str]) -> None:
     with store.begin() as tx:
         now = datetime.fromtimestamp(tx.now / 1_000_000, UTC)
         wanted = {alert.dedupe_key: alert for alert in _alerts(everything, now)}
-        wanted |= {alert.dedupe_key: alert for alert in _cannot_be_read(book, unusable)}
+        told = {name: why for name, why in unusable.items() if _is_in_use(tx, book.connections[name], resolve)}
+        wanted |= {alert.dedupe_key: alert for alert in _cannot_be_read(book, told)}
         _settle(tx, wanted)
         raise_alerts(tx, [alert for alert in wanted.values() if not _was_settled(tx, alert)])
 
@@ -108,6 +110,23 @@ def _when(expiry: Expiry) -> str:
     if expiry.threshold == 0:
         return f"ended on {day}"
     return f"ends on {day}, in {expiry.threshold} {'day' if expiry.threshold == 1 else 'days'} or less"
+
+
+def _is_in_use(tx: Tx, connection: Connection, resolve: Callable[[str], str]) -> bool:
+    """Whether anybody began with this connection: one of its secrets stands here, or something passed over it.
+
+    A profile that was only copied, an example among them, is no fault of anybody's until then.
+    """
+    settings = settings_of("as2", connection.settings)
+    assert isinstance(settings, As2Settings)
+    named = [one.certificate for one in (*settings.our_certificates, *settings.their_certificates)]
+    for reference in (*named, *(one.key for one in settings.our_certificates)):
+        with suppress(SecretMissing):
+            resolve(reference)
+            return True
+    passed = exists().where(transmission.c.connection == connection.name)
+    owed = exists().where(delivery.c.target == connection.name)
+    return bool(tx.scalar(select(passed | owed)))
 
 
 def _cannot_be_read(book: Book, unusable: Mapping[str, str]) -> Iterable[Alert]:

@@ -1,5 +1,7 @@
 """pack: the AS2 message around an envelope, made once and stored before its first try.
 
+A large one is never whole in memory: its document is read from the store, and what is made of it waits in a spool.
+
 One commit stores the bytes, the Message-ID and the MIC in every digest a receipt may name; whoever tries later sends
 exactly that. The certificates are those in use now: a delivery that a person sends anew is packed anew.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +25,12 @@ from gateway.partners.secrets import SecretMissing
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.store import payloads, work_items
-from gateway.store.engine import Tx
+from gateway.store.engine import Store, Tx
 from gateway.store.retry import SECOND
-from gateway.store.schema import as2_message
+from gateway.store.schema import as2_message, payload
+from gateway.store.spool import Spool
+
+MEDIA_TYPE = "message/as2"
 
 AGAIN_US = 10 * SECOND
 """How soon it is tried again to make a message that could not be made: a person loads a certificate meanwhile."""
@@ -36,7 +41,7 @@ class Packed:
     """A message, complete."""
 
     message_id: str
-    content: bytes
+    content: bytes | Spool
     mics: dict[str, str]
     names: tuple[str, str]  # ours, theirs
     receipt_signed: bool
@@ -63,6 +68,27 @@ def named(row: Any) -> tuple[str, str]:
     return f"{body['set']}-{body['interchange_id']}.edi", "application/edi-x12"
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A large document, read from the store as often as it takes."""
+
+    store: Store
+    payload_id: int
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        return payloads.stream(self.store, self.payload_id)
+
+
+def _document(house: House, row: Any) -> Document:
+    filename, media_type = named(row)
+    with house.store.read() as view:
+        about = view.get(payload, row.payload_id)
+    if about is None or about.size <= payloads.CHUNK:
+        return Document(payloads.read_all(house.store, row.payload_id), media_type, filename)
+    return Document(_Kept(house.store, row.payload_id, about.size), media_type, filename)
+
+
 def pack(house: House, rows: Sequence[Any]) -> list[tuple[Any, Packed | CannotPack | None]]:
     """Make the messages of these deliveries; None where the connection is not AS2 any more."""
     with house.store.read() as view:
@@ -77,11 +103,12 @@ def packed(house: House, row: Any, now: datetime) -> Packed | CannotPack | None:
         if not isinstance(channel, As2Channel):
             return None
         agreed = channel.partnership()
-        content, filename, media_type = envelope(house, row)
         message_id = f"<{uuid.uuid4()}@b2b-gateway>"
-        document = Document(content, media_type, filename)
+        document = _document(house, row)
         made = build([document], agreed, message_id_=message_id, now=now, entropy=os.urandom)
-        wire = b"".join(join(made.headers, made.chunks()))
+        wire = Spool(house.store.sqlite_path.parent if house.store.is_sqlite else None)
+        for piece in join(made.headers, made.chunks()):
+            wire.write(piece)
         mics = dict(made.mics)
         for digest in agreed.sends.mics:  # whichever the receipt will name, whatever the profile says by then
             if digest not in mics and (mic := mic_of([document], agreed.sends, message_id, digest)) is not None:
@@ -94,7 +121,7 @@ def packed(house: House, row: Any, now: datetime) -> Packed | CannotPack | None:
         return CannotPack(str(error), "Mend the settings of the connection and publish them; it goes on by itself.")
     wants = agreed.sends.mdn
     names = (agreed.our.as2_name, agreed.their.as2_name)
-    return Packed(message_id, wire, mics, names, wants is not None and wants.signed)
+    return Packed(message_id, wire.content(), mics, names, wants is not None and wants.signed)
 
 
 def record(tx: Tx, results: Sequence[tuple[Any, Packed | CannotPack | None]]) -> list[tuple[Any, dict[str, Any]]]:
@@ -120,7 +147,6 @@ def record(tx: Tx, results: Sequence[tuple[Any, Packed | CannotPack | None]]) ->
 
 def store(tx: Tx, made: Sequence[tuple[Any, Packed]]) -> None:
     """The messages of these deliveries."""
-    bodies = [payloads.Body(what.content, row.partner or row.target, row.lane, "message/as2") for row, what in made]
     rows = [
         {
             "delivery_id": row.id,
@@ -134,9 +160,25 @@ def store(tx: Tx, made: Sequence[tuple[Any, Packed]]) -> None:
             "payload_id": stored.id,
             "made_at": tx.now,
         }
-        for (row, what), stored in zip(made, payloads.store_many(tx, bodies), strict=True)
+        for (row, what), stored in zip(made, _stored(tx, made), strict=True)
     ]
     tx.insert(as2_message, rows)
+
+
+def _stored(tx: Tx, made: Sequence[tuple[Any, Packed]]) -> Iterator[payloads.Stored]:
+    """The bytes: those in memory with two statements, large ones piece by piece."""
+    bodies = [
+        payloads.Body(what.content, row.partner or row.target, row.lane, MEDIA_TYPE)
+        for row, what in made
+        if isinstance(what.content, bytes)
+    ]
+    whole = iter(payloads.store_many(tx, bodies))
+    for row, what in made:
+        if isinstance(what.content, bytes):
+            yield next(whole)
+        else:
+            owner = row.partner or row.target
+            yield payloads.store(tx, what.content, owner=owner, lane=row.lane, media_type=MEDIA_TYPE)
 
 
 def cannot(row: Any, what: CannotPack) -> Alert:

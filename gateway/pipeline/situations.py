@@ -241,6 +241,14 @@ SITUATIONS: dict[str, Situation] = {
         "Our engineer",
         "Mend the map or the code table, publish it, and run the document again.",
     ),
+    "agreement-without-map": Situation(
+        "orchestration",
+        "{kind_word} {control_number} of {partner} came under the agreement {agreement}, which {reason}.",
+        "The document was accepted and waits; nothing was passed on.",
+        "Our engineer",
+        "Name a map that reads a {kind_word} in that agreement (`map:`; `gateway check` says which there are), publish "
+        "it with `gateway apply`, and run the document again.",
+    ),
     "unknown-unit": Situation(
         "source data",
         '{subject} is ordered in "{value}", and nothing tells us how many {ours} one is.',

@@ -124,6 +124,7 @@ class NotCarried:
     map_revision: str | None
     profile_revision: str
     questions: tuple[Question, ...] = ()  # what a person must answer before it can be used
+    situation: str = "map-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ def _translate(book: Book, row: Any, data: bytes, separators: Separators, head: 
         except MapError as error:
             return Translated(row, NotCarried(str(error), chart.revision, book.revision))
     if agreement is None or agreement.map is None:
-        return Translated(row, NotCarried("its agreement names no map", None, book.revision))
+        why = "names no map" if agreement else "is not in the profiles any more"
+        return Translated(row, NotCarried(why, None, book.revision, situation="agreement-without-map"))
     end = carry(book, agreement, agreement.map, rows_of(data, separators), separators, answers=answers)
     if isinstance(end, NotCarried):
         return Translated(row, end)
@@ -273,7 +275,8 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
         if isinstance(end, NotCarried):
             alerts += question_alerts(end.questions, row)
             if not end.questions:
-                alerts.append(_alert("map-failed", row, {"map": book.map_name(row.agreement), "reason": end.problem}))
+                names = {"map": book.map_name(row.agreement), "agreement": row.agreement}
+                alerts.append(_alert(end.situation, row, {**names, "reason": end.problem}))
             values |= {"map_revision": end.map_revision, "profile_revision": end.profile_revision}
             finished.append((row, {**values, "status": move(row.status, Outcome.NOT_TRANSLATED)}))
             continue

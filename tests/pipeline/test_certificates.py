@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from as2_pair import new_certificate
 from as2_site import OURS, THEIRS, as2_book
+from pipeline_road import ROOT
 
 from gateway.as2.identity import OwnCertificate
 from gateway.partners import secrets
+from gateway.partners.book import Book
 from gateway.pipeline import certificates
+from gateway.pipeline.receive import Arrival, receive
 from gateway.store import schema, work_items
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
@@ -135,3 +138,19 @@ def test_a_file_that_cannot_be_read_is_said_and_settles_when_it_can(room: Room) 
     (room.folder / "gone.pem").write_bytes(one(THEIRS, 3, 500).pem())
     certificates.look(room.store, book, secrets.resolve)
     assert room.items()[0].settled_by == "the gateway"
+
+
+def test_a_profile_that_nobody_set_up_raises_nothing_until_something_passes(room: Room) -> None:
+    book = Book.load(ROOT / "partners", ROOT / "maps")
+
+    def of_the_example() -> list[str]:
+        certificates.look(room.store, book, secrets.resolve)
+        with room.store.read() as view:
+            return [row.title for row in view.all(schema.work_item.select()) if row.partner == "juniper-row"]
+
+    assert "juniper-row" in book.connections, "an example whose secrets stand nowhere"
+    assert of_the_example() == []
+    with room.store.begin() as tx:
+        receive(tx, [Arrival("juniper-row", "production", "<1@them>", b"", wire=b"their message")])
+    (title,) = of_the_example()
+    assert title.startswith("The certificates of connection juniper-row cannot be used")

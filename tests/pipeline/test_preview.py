@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pipeline_road import Road
 from road_documents import interchange, order
+from sqlalchemy import update
 
 from gateway.pipeline import again, preview
 from gateway.store import schema
@@ -73,3 +74,23 @@ def test_a_file_is_shown_with_what_its_interchanges_were(road: Road) -> None:
 def test_what_is_not_there_is_a_sentence(road: Road, look: str) -> None:
     with road.store.read() as view, pytest.raises(again.CannotRunAgain, match="there is no"):
         getattr(preview, look)(view, 4711)
+
+
+def test_what_retention_deleted_cannot_be_repeated_and_says_so(road: Road) -> None:
+    receipt = road.receive(interchange([order()]))
+    road.work()
+    road.deliver(kinds=("envelope",))
+    (document,) = road.rows(schema.document, direction="in")
+    sent = road.rows(schema.delivery, kind="envelope")[0]
+    with road.store.begin() as tx:
+        tx.execute(update(schema.payload).values(purged_at=tx.now))
+    with road.store.begin() as tx, pytest.raises(again.CannotRunAgain, match=r"were deleted on .* send them anew"):
+        again.resend(tx, sent.id, by="clerk")
+    with (
+        road.store.begin() as tx,
+        pytest.raises(again.CannotRunAgain, match=f"the bytes of T-{receipt.transmission_id}"),
+    ):
+        again.reprocess_transmission(tx, receipt.transmission_id, by="clerk")
+    with road.store.begin() as tx, pytest.raises(again.CannotRunAgain, match=f"D-{document.id}"):
+        again.reprocess_document(tx, document.id, by="clerk")
+    assert [row.code for row in road.rows(schema.work_item)] == []

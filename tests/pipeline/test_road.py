@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pipeline_road import TEST, Road
 from road_documents import acknowledgement, interchange, order
 from sqlalchemy import update
 
+from gateway.partners.book import Book
 from gateway.pipeline import again, release, unwrap
 from gateway.pipeline.route import Fact, happen, order_key, owe
 from gateway.store import canonical_documents, lease, payloads, schema
@@ -326,3 +328,15 @@ def test_a_wrapped_document_is_a_part_of_its_envelope(road: Road) -> None:
     (text,) = payloads.cut(road.store, [(document.payload_id, document.offset, document.size)])
     assert text.startswith(b"ST*997*0001~")
     assert text.endswith(b"SE*6*0001~")
+
+
+def test_an_agreement_without_a_map_is_said_to_be_that(road: Road, book: Book) -> None:
+    name = "partners/harbor-pine/partner.yaml"
+    without = Book.from_files({**book.files, name: book.files[name].replace("    map: harbor-pine-850-order\n", "", 1)})
+    road.house = replace(road.house, book=lambda: without)
+    road.receive(interchange([order()]))
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.code == "agreement-without-map"
+    assert "850 0001 of harbor-pine came under the agreement harbor-pine/orders, which names no map" in item.title
+    assert (item.who, "Name a map that reads a 850" in item.what_to_do) == ("Our engineer", True)
