@@ -18,7 +18,7 @@ from .algorithms import DIGESTS, MODERN_DIGESTS, Digest, digest_named
 from .build import signed_frame
 from .disposition import AS2Error, Disposition, Malformed, UnsupportedMicAlgorithms
 from .identity import OurIdentity
-from .message import Head, MdnRequest, Mic, as2_name_header, message_id, written_name
+from .message import PKCS7, Head, MdnRequest, Mic, as2_name_header, message_id, written_name
 from .mime import ContentType, Headers, Multipart, base64_lines, decoded, printable, quoted, read_headers
 from .partnership import Partnership, SignatureDone
 from .recipients import Entropy
@@ -27,6 +27,9 @@ from .stream import Stream, gathered, sliced
 
 MDN_SIZE = 1024 * 1024  # an MDN is 2 KB; some products put the whole message behind it
 REPORTING_UA = "b2b-gateway"
+ENCRYPTED = (
+    "it is encrypted or compressed; receipts travel in the clear, signed (RFC 4130 7), so ask them to switch it off"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,8 @@ def read_mdn(headers: Headers, body: bytes, partnership: Partnership, now: datet
         stream = Stream([part])
         inner, _ = read_headers(stream)
         content_type = ContentType.parse(inner.get("Content-Type"))
+    if content_type.type in PKCS7:
+        raise Malformed(ENCRYPTED)
     if content_type.type != "multipart/report":
         raise Malformed(f"no receipt but {printable(content_type.type, 60)}")
     text, fields = _fields(content_type, stream)

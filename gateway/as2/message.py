@@ -11,6 +11,7 @@ from .disposition import Malformed
 from .mime import ContentType, Headers, decoded_words, file_name, parse_parameters, printable
 from .partnership import CompressionDone, Done, EncryptionDone, SignatureDone
 
+PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _AS2_NAME = re.compile(r"[ -~]{1,128}\Z")  # RFC 4130 6.2
 _MESSAGE_ID = re.compile(r"[!-~]{1,998}\Z")
 

@@ -16,13 +16,12 @@ from .cms import AUTH_ENVELOPED_DATA, COMPRESSED_DATA, ENVELOPED_DATA, open_cont
 from .compressed import decompressed
 from .disposition import AS2Error, DecryptionFailed, Malformed, TooLarge, UnsupportedFormat
 from .enveloped import Envelope
-from .message import Head, Message, Mic, Part, Sink
+from .message import PKCS7, Head, Message, Mic, Part, Sink
 from .mime import ContentType, Headers, Multipart, decoded, read_headers
 from .partnership import CompressionDone, Done, EncryptionDone, Partnership
 from .signed import Content, verify
 from .stream import Stream, gathered, limited
 
-_PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _SIGNATURE = ("application/pkcs7-signature", "application/x-pkcs7-signature")
 
 
@@ -73,7 +72,7 @@ class _Opening:
     def entity(self, headers: Headers, raw: bytes, stream: Stream) -> Iterator[Part | bytes]:
         """One MIME entity whose headers are read: a layer, or the contents."""
         content_type = ContentType.parse(headers.get("Content-Type"))
-        if content_type.type in _PKCS7:
+        if content_type.type in PKCS7:
             yield from self._pkcs7(headers, stream)
         elif content_type.type == "multipart/signed":
             yield from self._signed(content_type, stream)

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from gateway.as2.disposition import AS2Error, MessageTooLarge, UnexpectedProcessingError
 from gateway.as2.identity import OurIdentity, UnusableCertificate
-from gateway.as2.mdn import Mdn, make_mdn, original_message_id
+from gateway.as2.mdn import ENCRYPTED, Mdn, make_mdn, original_message_id
 from gateway.as2.message import Head, Part, Write
 from gateway.as2.mime import Headers, printable
 from gateway.as2.partnership import Partnership
@@ -176,6 +176,8 @@ def open_message(
         )
 
     first = arrived(0)
+    if opened and head is not None and head.mdn is None and first.media_type == "multipart/report":
+        return Opened(_wrapped_receipt(first), received)
     return Opened(first if opened else _refused(first, whose, received), received)
 
 
@@ -219,6 +221,16 @@ def receipt_arrival(store: Store, whose: Relation, body: Spool, remote: str | No
     alert = Alert("as2-receipt-unmatched", connection.lane, key, {"reason": fault}, where, partner=connection.owner)
     name = f"refused {uuid.uuid4()} receipt"
     return replace(arrival, transport_id=name, content=b"", wire=wire, refused=Refused(fault, alert))
+
+
+def _wrapped_receipt(arrival: Arrival) -> Arrival:
+    """A receipt inside of an encrypted message: kept, and somebody is told, since it looks like none to all others."""
+    key = f"as2:receipt:{arrival.connection}:unread"
+    data = {"connection": arrival.connection, "reason": ENCRYPTED}
+    where = f"A receipt over {arrival.connection}"
+    alert = Alert("as2-receipt-unread", arrival.lane, key, data, where, partner=arrival.partner)
+    name = f"refused {uuid.uuid4()} {arrival.transport_id}"
+    return replace(arrival, transport_id=name, content=b"", beside=(), refused=Refused(ENCRYPTED, alert))
 
 
 def _new_id() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from as2_site import DAY, OURS, As2Site, as2_site, certificates, collecting
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from road_documents import interchange, order
 
-from gateway.as2.build import Outgoing
+from gateway.as2.build import Document, Outgoing, build
 from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity
 from gateway.as2.mdn import Sent, judge, read_mdn
 from gateway.as2.mime import Headers
@@ -215,3 +216,17 @@ def test_a_receipt_goes_to_no_other_address(site: As2Site) -> None:
     (owed,) = site.road.rows(schema.delivery)
     (item,) = site.road.rows(schema.work_item)
     assert (owed.status, item.code) == ("rejected", "delivery-rejected")
+
+
+def test_an_encrypted_receipt_is_kept_and_said_to_be_that(site: As2Site) -> None:
+    """Some products encrypt receipts too. It is no document, and nobody may think that none came."""
+    report = b"--b\r\nContent-Type: message/disposition-notification\r\n\r\nDisposition: x\r\n\r\n--b--\r\n"
+    side = replace(site.their_side, sends=replace(site.their_side.sends, mdn=None))
+    document = Document(report, 'multipart/report; report-type=disposition-notification; boundary="b"')
+    made = build([document], side, message_id_="<r@them>", now=datetime.now(UTC), entropy=os.urandom)
+    answer = site.post(made.headers, made.body())
+    assert (answer.status_code, answer.content) == (200, b"")
+    site.road.work()
+    assert site.road.rows(schema.document) == []
+    (item,) = site.road.rows(schema.work_item)
+    assert (item.code, "it is encrypted" in item.title) == ("as2-receipt-unread", True)

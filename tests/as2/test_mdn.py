@@ -138,6 +138,12 @@ def test_an_answer_that_is_no_receipt(pair: Pair, body: bytes, kind: str) -> Non
         read_mdn(Headers([("Content-Type", kind)]), body, pair.outward(), NOW)
 
 
+def test_an_encrypted_receipt_is_said_to_be_that(pair: Pair) -> None:
+    message = pair.message(b"a receipt", Sends())
+    with pytest.raises(Malformed, match="receipts travel in the clear"):
+        read_mdn(Headers(message.headers), message.body(), pair.outward(), NOW)
+
+
 def test_the_mic_is_in_the_digest_that_the_peer_used(pair: Pair) -> None:
     """Of the signature if there is one, else the first they asked for; SHA-1 as an echo where nothing is signed."""
     for sends, digest in (

@@ -1,11 +1,13 @@
 """django-pyas2 as a server in a process of its own. Run as: python django_peer.py FOLDER OUR_URL.
 
 Prints its port. Then for each line "NAME=VALUE ..." on standard input it changes its record of us and, if the line
-names a `send`, sends that file; it answers with a line of JSON: the last message it has.
+names a `send`, sends that file, or for a `settle` posts the receipts it owes; it answers with a line of JSON: the last
+message it has.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -83,16 +85,20 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
+    from pyas2 import settings as own
     from pyas2.models import Message
 
+    own.MDN_URL = f"http://127.0.0.1:{server.server_port}/pyas2/as2receive"  # where it wants asynchronous receipts
     for line in sys.stdin:
         words = dict(word.split("=", 1) for word in line.split())
-        send = words.pop("send", "")
+        send, settle = words.pop("send", ""), words.pop("settle", "")
         for name, value in words.items():
             setattr(partner, name, {"yes": True, "no": False, "none": None}.get(value, value))
         partner.save()
         if send:
             call_command("sendas2message", "The Peer", "us", send)
+        if settle:  # what its timer does
+            call_command("manageas2server", "--async-mdns", stdout=io.StringIO())
         last = Message.objects.order_by("timestamp").last()
         said = {"status": last.status, "detail": last.detailed_status or ""} if last else {}
         if last:

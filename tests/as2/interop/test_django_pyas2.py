@@ -10,7 +10,7 @@ import pytest
 from as2_interop import Arrivals, Case, arrivals, cases, name_of
 from as2_pair import EDI, NOW, OPEN, Pair
 from as2_peers import Django, django_peer, django_python
-from test_pyas2lib import CIPHERS, ours
+from test_pyas2lib import CIPHERS, ours, post_receipt
 
 from gateway.as2.mdn import Sent, judge, read_mdn
 from gateway.as2.mime import Headers
@@ -40,7 +40,8 @@ def peer(pair: Pair, request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
 
 
 def we_send(pair: Pair, peer: Peer, case: Case, identity: str) -> None:
-    sends = ours(case, None)
+    asynchronous = case["mdn"] == "async"
+    sends = ours(case, peer.seen.url.replace("/as2", "/mdn") if asynchronous else None)
     peer.django.say(signature="none", encryption="none")
     message = pair.message(DATA, sends, filename="po.edi")
     headers = [(name, identity if name == "Message-ID" else value) for name, value in message.headers]
@@ -49,10 +50,16 @@ def we_send(pair: Pair, peer: Peer, case: Case, identity: str) -> None:
     last = peer.django.say()
     assert (last["status"], last["direction"]) == ("S", "IN")
     assert last["payload"].encode("latin-1") == DATA
-    if case["mdn"] == "sync":
-        receipt = read_mdn(Headers(answer.headers.multi_items()), answer.content, pair.outward(sends), NOW)
-        verdict = judge(receipt, Sent(identity, "us", "The Peer", message.mics, case["mdn_signed"]))
-        assert verdict.acknowledged, verdict.reason
+    if case["mdn"] == "none":
+        return
+    headers, body = answer.headers.multi_items(), answer.content
+    if asynchronous:
+        peer.django.say(settle="yes")
+        headers, body = peer.seen.posted[-1]
+    receipt = read_mdn(Headers(headers), body, pair.outward(sends), NOW)
+    sent = Sent(identity, "us", "The Peer", message.mics, case["mdn_signed"])
+    verdict = judge(receipt, sent, asynchronous=asynchronous)
+    assert verdict.acknowledged, verdict.reason
 
 
 def they_send(peer: Peer, case: Case) -> None:
@@ -61,17 +68,22 @@ def they_send(peer: Peer, case: Case) -> None:
         digests=frozenset({case["digest"]}),
         ciphers=frozenset({case["cipher"]} - {"none"}),
     )
-    peer.seen.partnership = Partnership(peer.seen.partnership.our, peer.seen.partnership.their, accepts=accepts)
+    before = peer.seen.partnership
+    peer.seen.partnership = Partnership(before.our, before.their, accepts=accepts, async_mdn_urls=(peer.django.url,))
     said = peer.django.say(
         send="po.edi",
         signature=case["digest"],
         encryption=CIPHERS.get(case["cipher"], "none"),
         compress="yes" if case["compress"] != "none" else "no",
         mdn_sign="sha256" if case["mdn_signed"] else "none",
+        mdn_mode=case["mdn"].upper(),
     )
     arrived = peer.seen.received[-1]
     assert arrived.failure is None, arrived.failure
     assert peer.seen.contents[-1] == DATA
+    if case["mdn"] == "async":
+        post_receipt(arrived.mdn, arrived.post_to)
+        said = peer.django.say()
     assert (said["status"], said["detail"]) == ("S", "")
 
 

@@ -234,6 +234,48 @@ def test_django_pyas2_sends(django: tuple[As2Site, Django]) -> None:
     assert arrived(site, DJANGO_ORDER).status == "received"
 
 
+@pytest.mark.slow
+def test_django_pyas2_gets_our_receipt_by_a_post(django: tuple[As2Site, Django]) -> None:
+    site, peer = django
+    site.agree(require_encrypted=True, require_signed=True, their_receipt_urls=[peer.url])
+    said = peer.say(
+        send="po.edi", signature="sha256", encryption="aes_256_cbc", compress="yes", mdn_sign="sha256", mdn_mode="ASYNC"
+    )
+    assert said["status"] == "P", "it waits for the receipt"
+    site.road.deliver(kinds=["receipt"])
+    said = peer.say(mdn_mode="SYNC")
+    assert (said["status"], said["detail"], said["direction"]) == ("S", "", "OUT")
+
+
+@pytest.mark.slow
+def test_django_pyas2_posts_its_receipt_when_its_timer_comes(django: tuple[As2Site, Django]) -> None:
+    site, peer = django
+    peer.say(signature="none", encryption="none")
+    site.agree(url=peer.url, receipt="async", receipt_url=f"{site.address}/as2")
+    content = document()
+    number = site.owe(content)
+    site.road.work()
+    site.road.deliver()
+    assert ended(site, number) == ("receipt-owed", None)
+    assert peer.say(settle="yes")["payload"].encode("latin-1") == content
+    settle(site)
+    assert ended(site, number) == ("delivered", "acknowledged")
+
+
+def test_mock_edi_posts_its_receipt(served: Callable[..., Any]) -> None:
+    if importlib.util.find_spec("mockedi") is None:
+        pytest.skip("mock-edi is not installed")
+    with served(("ACME", "MOCKEDI")) as site, mock_edi_peer() as peer:
+        plain = {"sign": "none", "encrypt": "none", "require_signed": False, "require_encrypted": False}
+        receipt = {"receipt": "async", "receipt_url": f"{site.address}/as2", "receipt_signed": False}
+        site.agree(url=f"{peer}/as2", accept_old=["sha1"], **plain, **receipt)
+        number = site.owe(interchange([order("PO-2")], sender="ACME", receiver="MOCKEDI", usage="T"))
+        site.road.work()
+        site.road.deliver()
+        settle(site)
+        assert ended(site, number) == ("delivered", "acknowledged")
+
+
 def test_an_order_to_mock_edi_is_acknowledged_and_answered(served: Callable[..., Any]) -> None:
     """No S/MIME there: a plain message with a plain receipt in SHA-1, then its 997 and 855 as messages of its own."""
     if importlib.util.find_spec("mockedi") is None:
