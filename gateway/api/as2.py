@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from contextlib import AsyncExitStack
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import OperationalError
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
@@ -22,6 +24,7 @@ from gateway.pipeline.as2_receive import Opened, Relation
 from gateway.pipeline.receive import Arrival
 from gateway.store.spool import IN_MEMORY, Spool
 
+log = logging.getLogger(__name__)
 router = APIRouter(tags=["as2"])
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -83,6 +86,11 @@ async def exchange(use: Door, scope: Scope, receive: Receive, send: Send) -> Non
         status, said, body = 408, [*_NOT_NOW], b"The message came too slowly; nothing was kept."
     except Problem as problem:
         await problems.answer(problem.status, problem.body, problem.headers)(scope, receive, send)
+        return
+    except Exception as error:
+        if not isinstance(error, OperationalError):
+            log.exception("an AS2 message could not be taken")
+        await problems.unforeseen(error)(scope, receive, send)
         return
     raw = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in said]
     if not any(name == b"content-length" for name, _ in raw):

@@ -96,13 +96,20 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     async def _database(_: Request, error: OperationalError) -> JSONResponse:
+        return unforeseen(error)
+
+    @app.exception_handler(Exception)  # the server logs its traceback
+    async def _our_fault(_: Request, error: Exception) -> JSONResponse:
+        return unforeseen(error)
+
+
+def unforeseen(error: Exception) -> JSONResponse:
+    """What a door says where something failed that is not the sender's."""
+    if isinstance(error, OperationalError):
         log.error("the database cannot be used: %s", str(error.orig).partition("\n")[0])
         title = "The database cannot be used now"
         return answer(503, Problem(503, "database", title, SEND_AGAIN).body, {"Retry-After": "10"})
-
-    @app.exception_handler(Exception)  # the server logs its traceback
-    async def _our_fault(_: Request, _error: Exception) -> JSONResponse:
-        return answer(500, Problem(500, "our-fault", "Something failed on our side", SEND_AGAIN).body)
+    return answer(500, Problem(500, "our-fault", "Something failed on our side", SEND_AGAIN).body)
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from as2_site import OURS, As2Site, as2_site, certificates
 from road_documents import interchange, order
+from sqlalchemy.exc import OperationalError
 
 from gateway.api import as2
 from gateway.as2.compressed import compress
@@ -330,3 +331,18 @@ def test_a_defect_of_ours_is_a_disposition_and_no_traceback(site: As2Site, monke
     (row,) = transmissions(site)
     assert (row.status, "ZeroDivisionError" in row.reason) == ("quarantined", True)
     assert len(site.road.rows(schema.work_item)) == 1
+
+
+@pytest.mark.parametrize(("fault", "status"), [(OperationalError("", None, OSError("full")), 503), (ValueError(), 500)])
+def test_a_database_that_cannot_be_used_acknowledges_nothing(site: As2Site, fault: Exception, status: int) -> None:
+    async def fails(_: object) -> None:
+        raise fault
+
+    whole = site.door.receive
+    object.__setattr__(site.door, "receive", fails)
+    answer = site.send(EDI, "<1@them>")
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert "Send the same request again" in answer.json()["detail"]
+    object.__setattr__(site.door, "receive", whole)
+    assert site.receipt(site.send(EDI, "<1@them>")).disposition is not None
+    assert len(site.road.rows(schema.transmission)) == 1
