@@ -1,4 +1,4 @@
-"""The environment, read once, typed. docs/reference/settings.md is made from the sentences here."""
+"""The environment, read once, typed. docs/settings.md holds the sentences from here."""
 
 from __future__ import annotations
 

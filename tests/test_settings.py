@@ -59,3 +59,12 @@ def test_a_named_key_is_used_and_none_is_made(tmp_path: Path) -> None:
     assert settings.first_run() is None
     assert len(settings.keys({"THE_KEY": key}).ids) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_of_settings_says_what_the_code_says() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "settings.md").read_text("utf-8")
+    rows = [
+        f"| `{variable(name)}` | {f'`{field.default}`' if str(field.default) else ''} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    assert [line for line in page.splitlines() if line.startswith("| `")] == rows

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 
 from gateway.cli.deciding import decided, number_of, show, who
 from gateway.cli.opening import opened_store
@@ -16,8 +15,8 @@ from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import answering
 from gateway.pipeline.again import CannotRunAgain
 from gateway.pipeline.answering import AnsweredBefore, CannotAnswer
+from gateway.store import work_items
 from gateway.store.engine import Store
-from gateway.store.schema import work_item
 
 app = typer.Typer(add_completion=False)
 
@@ -79,11 +78,8 @@ def answer(
 
 
 def _list(store: Store, *, as_json: bool) -> None:
-    wanted = select(work_item).where(
-        work_item.c.status == "open", work_item.c.code.in_((*answering.CODES, answering.HELD))
-    )
     with store.read() as view:
-        rows = view.all(wanted.order_by(work_item.c.lost_at.is_(None), work_item.c.lost_at, work_item.c.id))
+        rows = [row for row in work_items.waiting(view) if row.code in (*answering.CODES, answering.HELD)]
     for row in rows:
         if as_json:
             plain = {"id": f"W-{row.id}", "code": row.code, "title": row.title, "where": row.where_}
@@ -91,4 +87,4 @@ def _list(store: Store, *, as_json: bool) -> None:
         else:
             print(f"W-{row.id}  {row.title}\n      {row.where_}. {row.what_to_do}")
     if not rows and not as_json:
-        print("Nothing waits for an answer.")
+        print("Nothing waits for an answer. `gateway items` shows everything that waits for a person.")

@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "translate": "A partner's document into our language, or on into another format",
     "render": "A canonical document as a partner wants it",
     "trace": "Everything about one order, document, delivery or control number",
+    "items": "What waits for a person, by the moment something is lost; settle what is dealt with",
     "resend": "The same bytes again; shows who sees what before it sends",
     "answer": "What a unit or code means, or that a held document may go; lists what is asked",
     "reprocess": "The same input through today's maps; shows what follows first",

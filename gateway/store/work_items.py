@@ -45,6 +45,11 @@ def _open(tx: Tx, keys: Iterable[tuple[str, str]]) -> list[Record]:
     return [row for lane, theirs in by_lane.items() for row in tx.all(_these, {"_lane": lane, "among": theirs})]
 
 
+def waiting(view: View) -> Sequence[Record]:
+    """Every open item, by what is lost first."""
+    return view.all(select(_t).where(_t.c.status == "open").order_by(_t.c.lost_at.is_(None), _t.c.lost_at, _t.c.id))
+
+
 def settle(tx: Tx, item_ids: Sequence[int], by: str) -> list[int]:
     """Close items; returns those that were open."""
     settled = update(_t).where(_t.c.id.in_(list(item_ids)), _t.c.settled_at.is_(None))

@@ -12,6 +12,7 @@ from road_documents import interchange, order
 from cli.deployments import Deployment
 from gateway.cli.answer import app
 from gateway.cli.apply import app as apply
+from gateway.cli.items import app as items
 from gateway.cli.opening import opened_store
 from gateway.cli.partner import app as partner
 from gateway.pipeline.house import Furniture
@@ -38,6 +39,27 @@ def test_what_is_asked_is_listed(asked: Deployment) -> None:
     assert 'W-1  Line 1 is ordered in "PK"' in done.output
     assert "Answer how many each 1 PK is" in done.output
     assert json.loads(asked.run(app, "--json").stdout)["id"] == "W-1"
+
+
+def test_everything_that_waits_is_shown_in_plain_words_and_settled_under_a_name(asked: Deployment) -> None:
+    done = asked.run(items)
+    assert "Waits for a person: 1." in done.output
+    for words in (
+        'W-1  Line 1 is ordered in "PK"',
+        "Where: 850",
+        "Why it matters:",
+        "Who mends it:",
+        "gateway answer W-1",
+    ):
+        assert words in done.output
+    (plain,) = map(json.loads, asked.run(items, "--json", "--lane", "production").stdout.splitlines())
+    assert (plain["id"], plain["status"], plain["settled_at"]) == ("W-1", "open", None)
+    assert asked.run(items, "--json", "--lane", "test").stdout == ""
+    assert asked.run(items, "--settle").exit_code == 2
+    assert "there is no work item W-9" in asked.run(items, "W-1", "W-9", "--settle").output
+    assert "Waits for a person: 1." in asked.run(items).output
+    assert "(command line)." in asked.run(items, "W-1", "--settle").output
+    assert "Nothing waits for a person." in asked.run(items).output
 
 
 def test_an_answer_is_shown_first_and_kept_by_the_next_apply(asked: Deployment) -> None:

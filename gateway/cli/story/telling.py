@@ -11,14 +11,16 @@ from rich.markup import escape
 from rich.status import Status
 from sqlalchemy import select
 
+from gateway.cli.items import told
 from gateway.cli.story import papers
 from gateway.cli.story.plot import Cast, good_orders
 from gateway.cli.story.verdict import Verdict, acknowledgements, judge, papers_of
-from gateway.cli.times import clock, moment, zone_name
+from gateway.cli.times import clock, zone_name
 from gateway.cli.trace import told as trace_told
 from gateway.pipeline.trace import trace
 from gateway.store import schema
 from gateway.store.engine import Store, View
+from gateway.store.work_items import waiting
 
 STEPS = {
     "order.received": "understood",
@@ -126,18 +128,15 @@ def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[tuple[str, ...],
 
 def work_items(teller: Teller, store: Store) -> None:
     """What waits for a person, by the moment something is lost."""
-    w = schema.work_item
-    wanted = select(w).where(w.c.status == "open").order_by(w.c.lost_at.is_(None), w.c.lost_at, w.c.id)
     with store.read() as view:
-        rows = view.all(wanted)
+        rows = waiting(view)
     teller.heading(f"Waits for a person: {len(rows)}")
     for row in rows:
-        lost = f"Lost from {moment(row.lost_at):%d %b %H:%M}." if row.lost_at else "No deadline runs out by itself."
+        title, *more = told(row)
         teller.line()
-        teller.line(f"  W-{row.id}  {row.title}", "bold")
-        teller.line(f"        Where: {row.where_}. {lost}")
-        teller.line(f"        Why it matters: {row.why}")
-        teller.line(f"        Who mends it: {row.who.rstrip('.')}. What to do: {row.what_to_do}")
+        teller.line(f"  {title}", "bold")
+        for line in more:
+            teller.line(f"  {line}")
 
 
 def counts(teller: Teller, verdict: Verdict) -> None:
