@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -17,28 +16,19 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.api import problems
 from gateway.api.door import Door
+from gateway.api.intake import taken_in
 from gateway.api.problems import Problem
 from gateway.as2.receive import STRANGER
 from gateway.pipeline import as2_receive
 from gateway.pipeline.as2_receive import Opened, Relation
 from gateway.pipeline.receive import Arrival
-from gateway.store.spool import IN_MEMORY, Spool
+from gateway.store.spool import Spool
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["as2"])
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
-
-PATIENCE = 4
-"""How many times the largest body is read and dropped, so that a sender can end and sees our answer."""
-
-EVIDENCE = 64 * 1024
-"""What is kept of a message that is larger than we take: its layers begin here, and who they are for."""
-
-SILENCE_S, GRACE_S, SLOWEST = 30.0, 60.0, 32 * 1024
-"""A sender may be silent for so long, and after a minute must have sent so many bytes a second on the whole: a line of
-256 kbit/s. Slower ones hold a place that others need, and are told so with 408."""
 
 _NOT_NOW = [("Connection", "close"), ("Content-Type", "text/plain; charset=utf-8")]
 
@@ -105,13 +95,13 @@ async def _answered(
     in_thread = asyncio.get_running_loop().run_in_executor
     announced = next((int(value) for name, value in headers if name == "content-length"), None)
     if announced is not None and announced <= STRANGER:  # as much as is read of anybody's: one hop less
-        body, size = await _taken_in(receive, announced, STRANGER, use, room)
+        body, size = await taken_in(receive, announced, STRANGER, use, room)
         whose, judged = await in_thread(None, _known_and_judged, use, headers, body, size, remote)
     else:
         whose = await in_thread(None, as2_receive.relation, use.house, headers, use.largest_body)
         if _is_flooded(use, whose):
             return await _too_many(use, whose)
-        body, size = await _taken_in(receive, announced or 0, whose.largest, use, room)
+        body, size = await taken_in(receive, announced or 0, whose.largest, use, room)
         judged = await in_thread(None, _judged, use, whose, headers, body, size, remote)
     return await _stored(use, whose, judged, body, size)
 
@@ -158,52 +148,6 @@ async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, b
     status, headers, content = judged.answer
     closing = [("Connection", "close")] if size > whose.largest else []  # what is still to come is read by nobody
     return status, [*headers, *closing], content
-
-
-async def _taken_in(
-    receive: Receive, announced: int, largest: int, use: Door, room: AsyncExitStack
-) -> tuple[Spool, int]:
-    """The body and its size; of one that is larger than we take, its beginning. Raises TimeoutError if it is slow."""
-    spool = Spool(use.spool)
-    if announced > PATIENCE * largest:
-        return spool, announced
-    began, size, more = time.monotonic(), 0, True
-    while more:
-        async with asyncio.timeout(SILENCE_S):
-            event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece, more = event.get("body", b""), event.get("more_body", False)
-        if size <= IN_MEMORY < size + len(piece) <= largest:
-            await _a_place(use, room)
-        size += len(piece)
-        if size <= max(largest, EVIDENCE):
-            spool.write(piece)
-        elif spool.size > EVIDENCE:
-            spool = _beginning(spool, use)
-        if size > PATIENCE * largest:
-            break
-        if time.monotonic() - began > GRACE_S + size / SLOWEST:
-            raise TimeoutError
-    return spool, size
-
-
-async def _a_place(use: Door, room: AsyncExitStack) -> None:
-    """One of the places for bodies too large for memory, until `room` is left."""
-    try:
-        await asyncio.wait_for(room.enter_async_context(use.large_ones), SILENCE_S)
-    except TimeoutError:
-        use.refusals.count("no room")
-        again = {"Retry-After": str(int(SILENCE_S)), "Connection": "close"}
-        detail = "Too many large messages are coming in; nothing was taken."
-        raise Problem(503, "busy", "Not now", detail, headers=again) from None
-
-
-def _beginning(spool: Spool, use: Door) -> Spool:
-    """What is kept of a message that is larger than we take."""
-    kept = Spool(use.spool)
-    kept.write(next(iter(spool))[:EVIDENCE])
-    return kept
 
 
 async def _too_many(use: Door, whose: Relation) -> Answer:

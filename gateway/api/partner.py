@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from gateway.access.keys import ApiKey
 from gateway.api.door import Door, IdempotencyKey, Partner, Sender, Used
+from gateway.api.intake import taken_in
 from gateway.api.names import name_of, number_of
 from gateway.api.pages import After, Limit, Page
 from gateway.api.problems import RESPONSES, Problem, answer, not_found
@@ -20,6 +23,7 @@ from gateway.formats.detect import Format, detect
 from gateway.pipeline.receive import Arrival
 from gateway.store import payloads
 from gateway.store.schema import document, transmission
+from gateway.store.spool import IN_MEMORY, Spool
 
 router = APIRouter(prefix="/partner/v1", tags=["partner"], responses=RESPONSES)
 
@@ -60,14 +64,20 @@ async def send(
     same receipt and stores nothing; without a key every request is a new file.
     """
     connection = _connection(use, who)
-    body = await _read(request, use.largest_body)
-    if not body:
+    async with AsyncExitStack() as room:
+        return await _sent(request, use, who.lane, connection, key, filename, await _taken_in(request, use, room))
+
+
+async def _sent(
+    request: Request, use: Door, lane: str, connection: str, key: str | None, filename: str | None, body: Spool
+) -> Response:
+    if not body.size:
         raise Problem(422, "empty-body", "There is nothing in this request", "Send the file as the request's body.")
     arrival = Arrival(
         connection=connection,
-        lane=who.lane,
-        transport_id=_transport_id(key, body),
-        content=body,
+        lane=lane,
+        transport_id=await _transport_id(key, body),
+        content=body.content(),
         filename=filename,
         media_type=request.headers.get("content-type"),
         remote=request.client.host if request.client else None,
@@ -75,8 +85,9 @@ async def send(
     receipt = await use.receive(arrival)
     name = name_of("transmission", receipt.transmission_id)
     location = f"/partner/v1/transmissions/{name}"
-    unknown = detect(body[:HEAD]).format is Format.UNKNOWN
-    if unknown and use.house.book().by_file(connection, filename, body[:HEAD], arrival.media_type).agreement is None:
+    head = body.start(HEAD)
+    unknown = detect(head).format is Format.UNKNOWN
+    if unknown and use.house.book().by_file(connection, filename, head, arrival.media_type).agreement is None:
         detail = "This is no X12, EDIFACT, XML, CSV or JSON that we can read. It is kept, and a person will look at it."
         return answer(
             422,
@@ -86,25 +97,30 @@ async def send(
     return JSONResponse({"id": name, "repeated": receipt.repeated, "location": location}, 202, {"Location": location})
 
 
-def _transport_id(key: str | None, body: bytes) -> str:
+async def _transport_id(key: str | None, body: Spool) -> str:
     """Key and content together: a key used for another file is another transmission, and nothing is swallowed."""
     if key is None:
         return f"http:{uuid.uuid4()}"
-    return f"key:{hashlib.sha256(key.encode()).hexdigest()[:32]}:{hashlib.sha256(body).hexdigest()[:32]}"
+    content = body.sha256 if body.size <= IN_MEMORY else await run_in_threadpool(lambda: body.sha256)
+    return f"key:{hashlib.sha256(key.encode()).hexdigest()[:32]}:{content[:32]}"
 
 
-async def _read(request: Request, largest: int) -> bytes:
-    """The body; Problem 413 as soon as it is known to be too large."""
-    too_large = Problem(413, "too-large", "This file is larger than we take", f"The limit is {largest:,} bytes.")
-    if int(request.headers.get("content-length") or 0) > largest:
+async def _taken_in(request: Request, use: Door, room: AsyncExitStack) -> Spool:
+    """The body; a Problem where it is too large, or comes too slowly."""
+    too_large = Problem(
+        413, "too-large", "This file is larger than we take", f"The limit is {use.largest_body:,} bytes."
+    )
+    announced = int(request.headers.get("content-length") or 0)
+    if announced > use.largest_body:
         raise too_large
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > largest:
-            raise too_large
-        pieces.append(piece)
-    return b"".join(pieces)
+    try:
+        body, size = await taken_in(request.receive, announced, use.largest_body, use, room)
+    except TimeoutError:
+        detail = "Nothing was kept of it. Send it again over a better line."
+        raise Problem(408, "too-slow", "This file came too slowly", detail, headers={"Connection": "close"}) from None
+    if size > use.largest_body:
+        raise too_large
+    return body
 
 
 def _connection(use: Door, who: ApiKey) -> str:

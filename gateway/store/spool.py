@@ -53,6 +53,10 @@ class Spool:
             hasher.update(piece)
         return hasher.hexdigest()
 
+    def start(self, size: int) -> bytes:
+        """How it begins; `size` is no more than a block."""
+        return b"".join(self._waiting)[:size] if self._key is None else next(iter(self), b"")[:size]
+
     def content(self, front: bytes = b"") -> bytes | Spool:
         """As one value, behind `front`, where it is in memory; else itself."""
         return b"".join([front, *self._waiting]) if self._key is None else self

@@ -71,7 +71,7 @@ class Committer(Generic[Item, Receipt]):
         with self._change:
             if self._closing:
                 raise Closed("the gateway is shutting down")
-            if self._waiting and self._weight + weight > self._capacity:
+            if self._weight and self._weight + weight > self._capacity:  # what is being stored is in memory too
                 raise Busy(min(60, 1 + int(self._weight / self._per_second)))
             self._waiting.append((item, weight, future))
             self._weight += weight

@@ -16,7 +16,7 @@ from as2_site import OURS, As2Site, as2_site, certificates
 from road_documents import interchange, order
 from sqlalchemy.exc import OperationalError
 
-from gateway.api import as2
+from gateway.api import intake
 from gateway.as2.compressed import compress
 from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity
 from gateway.as2.mdn import Sent, judge
@@ -144,7 +144,7 @@ def test_a_body_without_end_is_cut_off(site: As2Site) -> None:
         """We closed while it was still sending."""
     (row,) = transmissions(site)
     assert row.status == "quarantined"
-    assert row.size <= as2.EVIDENCE + 10_000
+    assert row.size <= intake.EVIDENCE + 10_000
 
 
 def test_without_a_receipt_asked_for_the_status_says_too_large(site: As2Site, wire: Wire) -> None:
@@ -204,7 +204,7 @@ def test_a_client_that_goes_away_has_sent_nothing(site: As2Site, wire: Wire) -> 
 
 
 def test_a_silent_sender_is_told_so(site: As2Site, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(as2, "SILENCE_S", 0.2)
+    monkeypatch.setattr(intake, "SILENCE_S", 0.2)
     wire.send(*head_of(site.message(EDI).headers, "Content-Length: 5000"), body=b"0")
     status, head, _ = wire.answer()
     assert (status, b"connection: close" in head.lower()) == (408, True)
@@ -213,8 +213,8 @@ def test_a_silent_sender_is_told_so(site: As2Site, wire: Wire, monkeypatch: pyte
 
 
 def test_a_trickle_is_told_so(site: As2Site, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(as2, "GRACE_S", 0.0)
-    monkeypatch.setattr(as2, "SLOWEST", 1 << 40)
+    monkeypatch.setattr(intake, "GRACE_S", 0.0)
+    monkeypatch.setattr(intake, "SLOWEST", 1 << 40)
     wire.send(*head_of(site.message(EDI).headers, "Content-Length: 5000"), body=b"0")
     assert wire.answer()[0] == 408
 
@@ -222,7 +222,7 @@ def test_a_trickle_is_told_so(site: As2Site, wire: Wire, monkeypatch: pytest.Mon
 def test_more_large_ones_than_there_are_places_wait_and_are_asked_to_come_again(
     site: As2Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(as2, "SILENCE_S", 0.3)
+    monkeypatch.setattr(intake, "SILENCE_S", 0.3)
     monkeypatch.setattr(site.door.large_ones, "_value", 0)
     answer = site.send(EDI + b"\n" * (IN_MEMORY + 700_000))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "0")
