@@ -71,6 +71,9 @@ def _pipes(lines: Iterable[Raw]) -> Iterator[str]:
             yield from (pipe.strip() for pipe in (raw.value or "").split("|")[1:])
 
 
+CHECK = "check indent, quotes and brackets of this line and the one above"
+
+
 def read_yaml(text: str, file: str) -> dict[str, Raw]:
     """The keys of a file; MapFaults where it is not YAML we use."""
     try:
@@ -78,9 +81,10 @@ def read_yaml(text: str, file: str) -> dict[str, Raw]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         said = error.problem or "cannot be read"
-        raise MapFaults([Fault(file, mark.line + 1 if mark else 1, f"this is not YAML: {said}")]) from None
+        remedy = "indent with two spaces a level" if "tab" in said or "\\t" in said else CHECK
+        raise MapFaults([Fault(file, mark.line + 1 if mark else 1, f"this is not YAML: {said}", remedy)]) from None
     except yaml.YAMLError as error:
-        raise MapFaults([Fault(file, 1, f"this is not YAML: {error}")]) from None
+        raise MapFaults([Fault(file, 1, f"this is not YAML: {error}", CHECK)]) from None
     if not isinstance(node, yaml.MappingNode):
         raise MapFaults([Fault(file, 1, "a map is made of keys with values", "begin with map: NAME")])
     try:

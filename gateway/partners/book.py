@@ -30,7 +30,7 @@ from gateway.partners.faults import Fault, ProfileFaults
 from gateway.partners.judging import faults_between, head
 from gateway.partners.loading import Loaded, code_files, load, schema_files, standard_terms
 from gateway.partners.partner import Partner
-from gateway.partners.reading import Node
+from gateway.partners.reading import Node, not_text
 from gateway.partners.schemas import compiled
 from gateway.partners.system import System
 from gateway.partners.terms import DEADLINES, Duplicates
@@ -407,9 +407,11 @@ class Book:
 
 def examine(files: Mapping[str, str]) -> tuple[Loaded, Library, list[Fault]]:
     """What the texts say, their maps, and everything wrong in and between the profiles."""
+    garbled = [fault for name, text in files.items() if (fault := not_text(name, text))]
+    files = {name: text for name, text in files.items() if name not in {fault.file for fault in garbled}}
     said = load(files)
     library = Library({name: text for name, text in files.items() if name.startswith("maps/")})
-    return said, library, [*said.faults, *faults_between(said, library)]
+    return said, library, [*garbled, *said.faults, *faults_between(said, library)]
 
 
 def _pair(pair: Pair) -> TradingId:
@@ -428,7 +430,9 @@ def texts(folder: Path, maps: Path) -> dict[str, str]:
     for root, name in ((folder, "partners"), (maps, "maps")):
         tables, schemas = root.glob("*/codes/*.csv"), root.glob("*/schemas/*.*")
         for path in sorted((*root.rglob("*.yaml"), *root.rglob("*.yml"), *tables, *schemas)):
-            found[f"{name}/{path.relative_to(root).as_posix()}"] = path.read_text(encoding="utf-8")
+            # Bytes that are no UTF-8 come through as what cannot be: `examine` says where they stand.
+            text = path.read_bytes().decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n")
+            found[f"{name}/{path.relative_to(root).as_posix()}"] = text
     return found
 
 

@@ -32,6 +32,7 @@ from gateway.partners.terms import RECEIVING, SENDING, Terms
 PRESET = "gateway/partners/presets/standard.yaml"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 FILES = ("company.yaml", "partner.yaml", "connections.yaml", "codes.yaml", "answers.yaml")
+NEEDS_SOMEBODY = ("connections.yaml", "codes.yaml", "answers.yaml")
 SCHEMAS = (".xsd", ".json")
 CODES = ("codes.yaml", "answers.yaml")  # after codes/*.csv; an answer beats what was written before
 
@@ -95,6 +96,11 @@ def load(files: Mapping[str, str]) -> Loaded:
             _system(said, owner, tree, str(path), files[str(path)])
     for partner in list(said.partners):
         _agreements(said, partner)
+    owned = {owner for (what, owner) in said.lines if what in ("company", "partner")}
+    for path in trees:
+        if path.name in NEEDS_SOMEBODY and path.parts[1] not in owned:
+            text = f"nobody is in {path.parent}: this file belongs to no partner and no company"
+            said.faults.append(Fault(str(path), 1, text, "write partner.yaml beside it, or take the folder away"))
     return said
 
 

@@ -7,6 +7,7 @@ person can be told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -109,6 +110,21 @@ def layered(under: Node, over: Node) -> Node:
         below = children.get(key)
         children[key] = layered(below, child) if below is not None else child
     return Node(over.place, children=children)
+
+
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def not_text(file: str, text: str) -> Fault | None:
+    """The first character that stands in no text: a byte that is no UTF-8 (book.py keeps it as a surrogate), a NUL."""
+    found = _NO_TEXT.search(text)
+    if found is None:
+        return None
+    byte = ord(found[0]) & 0xFF
+    line = text.count("\n", 0, found.start()) + 1
+    return Fault(
+        file, line, f"byte {byte:02X} is no UTF-8 text", "save the file as UTF-8 (your editor calls it encoding)"
+    )
 
 
 def read(file: str, text: str, layer: str = "") -> Node:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from profile_texts import COMPANY, CONNECTIONS, FILES, INDUSTRY, PARTNER, changed
 
+from gateway.partners.book import texts
 from gateway.partners.faults import nearest
 from gateway.pipeline.proofreading import faults_in
 
@@ -329,6 +332,22 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "system without lane": (ERP, "lane: production", "lane: prod", "does not say which system", "lane: test"),
     "system with a fault": (ERP, "read: 10s", "read: soon", "`soon` is no duration", "4h"),
     # maps
+    "map with a tab": ("maps/x12-850-order.yaml", "  BEG03: ", "\tBEG03: ", "this is not YAML", "two spaces"),
+    "map that breaks off": ("maps/x12-850-order.yaml", "uses: x12-common", "uses: [x12-common", "not YAML", "brackets"),
+    "map of nothing": (
+        "maps/harbor-pine-850-order.yaml",
+        "extends: x12-850-order",
+        "extends: x12-850",
+        "no map",
+        "x12",
+    ),
+    "map in a circle": (
+        "maps/harbor-pine-850-order.yaml",
+        "extends: x12-850-order",
+        "extends: harbor-pine-850-order",
+        "extends itself",
+        "",
+    ),
     "map with a fault": (
         "maps/x12-850-order.yaml",
         "BEG03: order_number",
@@ -371,6 +390,7 @@ ELSEWHERE = {
     "two minds",
     "schema of another document",
     "schema that breaks off",
+    "map that breaks off",
 }
 
 
@@ -437,3 +457,32 @@ def test_two_as2_connections_between_the_same_names() -> None:
     (fault,) = [one for one in faults if "the same two AS2 names" in one.text]
     assert (fault.file, fault.line) == (CONNECTIONS, FILES[CONNECTIONS].count("\n") + 12)
     assert "agree on another name" in fault.remedy
+
+
+@pytest.mark.parametrize("file", [PARTNER, CODES, "maps/x12-850-order.yaml", XSD])
+@pytest.mark.parametrize("byte", [b"\xfc", b"\x00"])
+def test_what_is_no_text_is_a_fault_where_it_stands(file: str, byte: bytes, tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = text.encode()
+        path.write_bytes(data.replace(b"\n", b" # M" + byte + b"ller\n", 1) if name == file else data)
+    faults = faults_in(texts(tmp_path / "partners", tmp_path / "maps"))
+    (fault,) = [one for one in faults if one.file == file]
+    assert (fault.line, fault.text) == (1, f"byte {byte.hex().upper()} is no UTF-8 text")
+    assert "save the file as UTF-8" in fault.remedy
+
+
+def test_a_mark_and_line_ends_of_another_machine_make_no_difference(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode().replace(b"\n", b"\r\n"))
+    assert texts(tmp_path / "partners", tmp_path / "maps") == FILES
+
+
+def test_files_of_nobody_are_a_fault() -> None:
+    files = {name: text for name, text in FILES.items() if name != "partners/mesa/partner.yaml"}
+    (fault,) = [one for one in faults_in(files) if one.file == "partners/mesa/connections.yaml"]
+    assert "belongs to no partner and no company" in fault.text
+    assert "partner.yaml" in fault.remedy
