@@ -65,6 +65,12 @@ class RemoteSettings(Written):
     archive: str | None = Field(
         default=None, description="The remote folder a file goes to once it is stored. Without it the file is deleted."
     )
+    renamed: str | None = Field(
+        default=None,
+        pattern=r"^\.[A-Za-z0-9_.-]{1,20}$",
+        description="What is put behind the name of a file once it is stored, instead of deleting it.",
+        examples=[".done"],
+    )
     max_size: int = Field(
         default=2_000_000_000,
         ge=1,
@@ -78,6 +84,8 @@ class RemoteSettings(Written):
     def _some_folder(self) -> Self:
         if self.inbox is None and self.outbox is None:
             raise wrong("a server of files without a folder", "give it `inbox:`, `outbox:` or both")
+        if self.archive is not None and self.renamed is not None:
+            raise wrong("two ends for one file", "give it `archive:` or `renamed:`, or neither and it is deleted")
         return self
 
 
@@ -196,11 +204,21 @@ class RemoteChannel(ABC, Generic[Settings, Session]):
             claimed = posixpath.basename(posixpath.dirname(arrival.place)) == WORKING
             if found is None or (not claimed and found.identity != arrival.transport_id):
                 return
-            if self.settings.archive is None:
-                session.remove(arrival.place)
-                return
             name = posixpath.basename(arrival.place).removeprefix(f"{arrival.transport_id}~")
-            session.rename(arrival.place, posixpath.join(self.settings.archive, f"{arrival.transport_id}~{name}"))
+            if self.settings.archive is not None:
+                session.rename(arrival.place, posixpath.join(self.settings.archive, f"{arrival.transport_id}~{name}"))
+            elif self.settings.renamed is not None:
+                session.rename(arrival.place, self._done(session, name, arrival.transport_id, self.settings.renamed))
+            else:
+                session.remove(arrival.place)
+
+    def _done(self, session: Session, name: str, transport_id: str, ending: str) -> str:
+        """Where a stored file stays; a name is used again and again by some, and none replaces another."""
+        assert self.settings.inbox is not None
+        target = posixpath.join(self.settings.inbox, name + ending)
+        if session.find(target) is None:
+            return target
+        return posixpath.join(self.settings.inbox, f"{name}.{transport_id}{ending}")
 
     def send(self, parcel: Parcel) -> SendOutcome:
         if self.settings.outbox is None:
@@ -239,6 +257,7 @@ class RemoteChannel(ABC, Generic[Settings, Session]):
             for found in listed
             if is_plain(found.name)
             and not is_partial(found.name)
+            and not (self.settings.renamed and found.name.endswith(self.settings.renamed))
             and fnmatch.fnmatchcase(found.name, self.settings.pattern)
         }
 

@@ -25,10 +25,12 @@ from gateway.pipeline import certificates, deliver, follow, keeping, stops
 from gateway.pipeline.alert import raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival, receive
+from gateway.store import payloads
 from gateway.store.retry import SECOND
 from gateway.store.schema import poll
 from gateway.systems import description
 from gateway.systems.connector import Retry
+from gateway.worker import large_file
 from gateway.worker.polls import Schedule
 
 log = logging.getLogger(__name__)
@@ -164,20 +166,34 @@ def _settled(arrival: channel.Arrival) -> IO[bytes] | None:
 
 
 def _store(house: House, wire: Wire, connection: str, lane: str, batch: list[tuple[channel.Arrival, IO[bytes]]]) -> int:
-    if not batch:
+    """In one commit, all but the most of large files; then they are taken away there."""
+    files = batch.copy()
+    batch.clear()  # whatever comes of it, they are not stored a second time
+    if not files:
         return 0
-    arrivals = [
-        Arrival(connection, lane, one.transport_id, _blocks(content), one.name, None, None) for one, content in batch
-    ]
-    with house.store.begin() as tx:
-        receive(tx, arrivals)
-        tx.wake("unwrap")
-    for one, content in batch:
-        content.close()
+    try:
+        large = {
+            one.transport_id: large_file.store(house.store, connection, lane, one.transport_id, content)
+            for one, content in files
+            if one.size > IN_MEMORY
+        }
+        with house.store.begin() as tx:
+            bodies = {transport_id: one.adopt(tx) for transport_id, one in large.items()}
+            arrivals = [
+                Arrival(connection, lane, one.transport_id, bodies.get(one.transport_id) or _blocks(content), one.name)
+                for one, content in files
+            ]
+            receipts = receive(tx, arrivals)
+            repeated = {one.transport_id for one, receipt in zip(arrivals, receipts, strict=True) if receipt.repeated}
+            if again := repeated & set(bodies):
+                payloads.discard(tx, [bodies[transport_id].id for transport_id in sorted(again)])
+            tx.wake("unwrap")
+    finally:
+        for _, content in files:
+            content.close()
+    for one, _ in files:
         wire.after_commit(one)
-    count = len(batch)
-    batch.clear()
-    return count
+    return len(files)
 
 
 def _blocks(content: IO[bytes]) -> Iterator[bytes]:

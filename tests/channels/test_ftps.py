@@ -259,6 +259,15 @@ def test_after_the_commit_a_file_can_be_archived(there: There) -> None:
     assert kept.read_bytes() == b"ISA*1"
 
 
+def test_after_the_commit_a_file_can_stay_under_another_name(there: There) -> None:
+    drop(there, "a.edi", b"ISA*1")
+    wire = there.channel(renamed=".done")
+    (arrival,) = wire.poll()
+    wire.after_commit(arrival)
+    assert not list(wire.poll())
+    assert (there.inbox / "a.edi.done").read_bytes() == b"ISA*1"
+
+
 def test_what_is_sent_is_there_whole_once_and_never_replaces_anything(there: There) -> None:
     content = os.urandom(2_000_000)
     wire = there.channel()

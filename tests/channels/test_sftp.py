@@ -20,8 +20,10 @@ from typing import Any
 
 import paramiko
 import pytest
+from paramiko.sftp import CMD_READ
 from pydantic import ValidationError
 
+from gateway.channels import sftp_session
 from gateway.channels.channel import (
     Arrival,
     ChannelError,
@@ -256,6 +258,63 @@ def test_after_the_commit_a_file_can_be_archived(there: There, tmp_path: Path) -
     assert not list(wire.poll())
 
 
+@pytest.mark.parametrize("where", ["port", "restricted_port"])
+def test_after_the_commit_a_file_can_stay_under_another_name(there: There, where: str) -> None:
+    if where == "restricted_port":  # that server renames nothing: it is said, and nothing is lost
+        drop(there.inbox, "a.edi")
+        wire = there.channel(renamed=".done", port=there.server.restricted_port)
+        (arrival,) = wire.poll()
+        with pytest.raises(ChannelError, match="refuses taking away"):
+            wire.after_commit(arrival)
+        assert [again.transport_id for again in wire.poll()] == [arrival.transport_id]
+        return
+    wire = there.channel(renamed=".done")
+    for content in (b"one", b"two"):
+        drop(there.inbox, "a.edi", content)
+        (arrival,) = wire.poll()
+        wire.after_commit(arrival)
+        wire.after_commit(arrival)
+        assert not list(wire.poll())
+    done = {path.name: path.read_bytes() for path in there.inbox.iterdir() if path.is_file()}
+    assert done == {"a.edi.done": b"one", f"a.edi.{arrival.transport_id}.done": b"two"}
+
+
+def test_many_connections_at_once_and_each_file_is_had_once(there: There, tmp_path: Path) -> None:
+    """Eight pollers at one inbox and eight senders to one outbox, all at the same time."""
+    for n in range(120):
+        drop(there.inbox, f"{n}.edi", str(n).encode() * 700)
+    had: list[tuple[str, bytes]] = []
+    wrong: list[object] = []
+
+    def collect() -> None:
+        wire, deadline = there.channel(), time.monotonic() + 30
+        while time.monotonic() < deadline and [path for path in there.inbox.rglob("*.edi") if path.is_file()]:
+            with contextlib.suppress(FileNotFoundError, ChannelError):  # another one has it, whole: look again
+                for arrival in wire.poll():
+                    had.append((arrival.transport_id, read(arrival)))
+                    wire.after_commit(arrival)
+
+    def send(sender: int) -> None:
+        wire = there.channel()
+        for n in range(15):
+            outcome = wire.send(parcel(os.urandom(2000), f"{sender}-{n}.edi"))
+            if not isinstance(outcome, Sent):
+                wrong.append(outcome)
+
+    threads = [threading.Thread(target=collect) for _ in range(8)]
+    threads += [threading.Thread(target=send, args=(sender,)) for sender in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(list(there.outbox.iterdir())) == 8 * 15
+    one_by_id = dict(had)
+    assert all(one_by_id[transport_id] == content for transport_id, content in had), "one id, one content"
+    assert sorted(one_by_id.values()) == sorted(str(n).encode() * 700 for n in range(120))
+    assert not list((there.inbox / WORKING).iterdir())
+
+
 def test_only_finished_plain_files_come_in(there: There, tmp_path: Path) -> None:
     for name in ("a.edi", "b.edi.part", ".c.edi", "d.txt"):
         drop(there.inbox, name)
@@ -447,8 +506,10 @@ def test_an_end_before_the_end_is_looked_at_again(there: There, monkeypatch: pyt
     content = os.urandom(300_000)
     drop(there.inbox, "big.edi", content)
     (arrival,) = there.channel().poll()
-    real, ends = paramiko.SFTPFile.read, [False, True, True]
-    monkeypatch.setattr(paramiko.SFTPFile, "read", lambda file, size: b"" if ends and ends.pop(0) else real(file, size))
+    real, ends = sftp_session._Ahead.read, [False, True, True]
+    monkeypatch.setattr(
+        sftp_session._Ahead, "read", lambda file, size: b"" if ends and ends.pop(0) else real(file, size)
+    )
     assert read(arrival) == content
     assert ends == []
 
@@ -466,6 +527,29 @@ def test_an_upload_goes_on_where_the_wire_was_cut_and_no_reader_sees_a_part(ther
     there.wire.cut_up = None
     assert isinstance(wire.send(parcel(content)), Sent)
     assert [path.read_bytes() == content for path in there.outbox.iterdir()] == [True]
+
+
+def test_a_server_that_gives_less_than_was_asked_and_a_file_that_is_shorter_than_it_was(there: There) -> None:
+    content = os.urandom(5_000_000)
+    drop(there.inbox, "big.edi", content)
+    session = there.channel().session()
+    reading = session.read(str(there.inbox / "big.edi"), 0, len(content))
+    real, held = session.client._async_request, []  # type: ignore[attr-defined]
+
+    def less(file: Any, kind: int, *about: Any) -> int:
+        if kind != CMD_READ:
+            return int(real(file, kind, *about))
+        held.append(sum(map(len, reading._come.values())))  # type: ignore[attr-defined]
+        handle, offset, length = about
+        return int(real(file, kind, handle, offset, max(1, length // 3)))
+
+    session.client._async_request = less  # type: ignore[attr-defined]
+    assert b"".join(iter(lambda: reading.read(50_000), b"")) == content
+    assert max(held) < sftp_session.AHEAD * sftp_session.REQUEST, "no more than that is ever held"
+    reading.close()
+    reading = session.read(str(there.inbox / "big.edi"), 0, len(content) + 500_000)
+    assert b"".join(iter(lambda: reading.read(50_000), b"")) == content
+    reading.close()
 
 
 def run_until(script: str, there: There, ready: Callable[[], bool]) -> None:
@@ -546,6 +630,7 @@ def test_killed_while_sending_nothing_is_partial_and_the_next_try_finishes(there
         ({"host_keys": []}, "at least 1 item"),
         ({"host_keys": ["AA:BB"]}, "should match pattern"),
         ({"inbox": None, "outbox": None}, "without a folder"),
+        ({"archive": "/archive", "renamed": ".done"}, "two ends for one file"),
     ],
 )
 def test_settings_say_what_is_wrong(there: There, change: dict[str, Any], says: str) -> None:

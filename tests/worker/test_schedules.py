@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from gateway.channels.channel import HostKeyChanged
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
 from gateway.partners.book import Book
 from gateway.pipeline.house import House
-from gateway.store import schema
+from gateway.store import payloads, schema, uploads
 from gateway.store.engine import Store
 from gateway.store.retry import SECOND
 from gateway.systems.connector import Page, Retry, Stranger
-from gateway.worker import schedules
+from gateway.worker import large_file, schedules
 from gateway.worker.polls import Polls, Schedule
 from gateway.worker.schedules import Moved, NotNow, Schedules, collect_all, follow_feed
 
@@ -122,6 +123,50 @@ def test_a_file_that_was_stored_and_not_taken_away_is_not_stored_twice(
         collect_all(house, folder, "harbor-pine-folder", "production")
     assert collect_all(house, folder, "harbor-pine-folder", "production") == 1
     assert len(received(house.store)) == 1
+
+
+def test_a_large_file_is_stored_in_pieces_and_once_whoever_dies_in_between(
+    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "IN_MEMORY", 3)
+    monkeypatch.setattr(large_file, "CHUNK", 10)
+    monkeypatch.setattr(payloads, "CHUNK", 10)
+    content = bytes(range(250))
+    (tmp_path / "in" / "large.edi").write_bytes(content)
+    for dies_in in ("grow", "stage", "adopt"):
+        with monkeypatch.context() as died:
+            calls = {"grow": uploads, "stage": payloads, "adopt": payloads}
+            real, left = getattr(calls[dies_in], dies_in), [None] if dies_in != "adopt" else []
+
+            def dies(*said: Any, real: Any = real, left: Any = left, **more: Any) -> Any:
+                if not left:
+                    raise RuntimeError("killed")
+                left.pop()
+                return real(*said, **more)
+
+            died.setattr(calls[dies_in], dies_in, dies)
+            with pytest.raises(RuntimeError, match="killed"):
+                collect_all(house, folder, "harbor-pine-folder", "production")
+        assert received(house.store) == []
+    with monkeypatch.context() as died:
+        died.setattr(folder, "after_commit", lambda arrival: None)  # as if killed right after the commit
+        collect_all(house, folder, "harbor-pine-folder", "production")
+    assert collect_all(house, folder, "harbor-pine-folder", "production") == 1
+    (row,) = received(house.store)
+    assert payloads.read_all(house.store, row.payload_id) == content
+    with house.store.read() as view:
+        assert view.all(schema.upload.select()) == []
+        assert len(view.all(schema.payload.select())) == 1
+        assert {chunk.payload_id for chunk in view.all(schema.payload_chunk.select())} == {row.payload_id}
+
+
+def test_a_worker_that_was_overtaken_receives_nothing(house: House) -> None:
+    slow = large_file.store(house.store, "harbor-pine-folder", "production", "one", io.BytesIO(b"ISA" * 9))
+    quick = large_file.store(house.store, "harbor-pine-folder", "production", "one", io.BytesIO(b"ISA" * 9))
+    with pytest.raises(uploads.Overtaken), house.store.begin() as tx:
+        slow.adopt(tx)
+    with house.store.begin() as tx:
+        assert quick.adopt(tx).size == 27
 
 
 def test_the_schedules_are_those_of_the_book(house: House) -> None:
