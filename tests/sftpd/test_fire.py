@@ -1,4 +1,4 @@
-"""SFTP under fire, a small cut: both callers, both ways, killed in the middle. The whole: `python -m benchmarks.sftp_fire`."""
+"""SFTP under fire, a small cut: both callers, both ways, killed in the middle (all of it: `benchmarks.sftp_fire`)."""
 
 from __future__ import annotations
 
