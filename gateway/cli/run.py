@@ -147,6 +147,8 @@ def _web(chosen: Settings) -> None:
     from gateway.pipeline.house import Furniture
 
     _must_be_free("GATEWAY_HTTP_BIND", chosen.http_host, chosen.http_port)
+    from gateway.worker.serving import collect_less
+
     with chosen.open_store() as store:
         furniture = Furniture(store)
         server = uvicorn.Server(
@@ -167,6 +169,7 @@ def _web(chosen: Settings) -> None:
             server.should_exit = True
 
         until_supervisor_dies(end, os.environ)
+        collect_less()
         server.run()
         furniture.close()
 
