@@ -77,6 +77,18 @@ def test_a_key_of_the_test_lane_sees_nothing_of_production(site: Site) -> None:
     assert site.other_lane.get("/v1/orders").json()["items"] == []
     assert site.other_lane.get(f"/v1/orders/{name}").status_code == 404
     assert site.other_lane.get("/v1/events").json()["events"] == []
+    (order_, *_), (delivery, *_) = site.road.rows(schema.document), site.road.rows(schema.delivery)
+    site.send(interchange([order()], sender="SOMEBODY"))
+    site.road.work()
+    (item,) = site.internal.get("/v1/exceptions").json()["items"]
+    for listed in ("orders", "shipments", "invoices", "documents", "deliveries", "exceptions"):
+        assert site.other_lane.get(f"/v1/{listed}").json()["items"] == [], listed
+    shown = (f"documents/D-{order_.id}", f"deliveries/L-{delivery.id}", f"exceptions/{item['id']}")
+    for path in (*shown, f"documents/D-{order_.id}/canonical"):
+        assert site.internal.get(f"/v1/{path}").status_code == 200, path
+        assert site.other_lane.get(f"/v1/{path}").status_code == 404, path
+    for path in (f"orders/{name}/accept", f"exceptions/{item['id']}/settle", f"deliveries/L-{delivery.id}/resend"):
+        assert site.other_lane.post(f"/v1/{path}", json={}).status_code == 404, path
 
 
 def test_the_event_feed_goes_on_from_its_cursor(site: Site) -> None:

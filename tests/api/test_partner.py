@@ -79,13 +79,21 @@ def test_a_partner_sees_nothing_of_another(site: Site) -> None:
     assert site.stranger.get(receipt["location"]).status_code == 403  # it has no connection at all
 
 
-def test_who_shares_a_connection_sees_nothing_of_the_others(site: Site) -> None:
-    """A network's connection carries many partners: the file of one is nobody else's business."""
-    other = site.send(interchange([order()])).json()["location"]
+@pytest.mark.parametrize("other", [{"partner": "summit"}, {"lane": "test"}, {"released": False}])
+def test_a_key_sees_its_partner_its_lane_and_what_is_released(site: Site, other: dict[str, object]) -> None:
+    """A network's connection carries many partners, a partner has two lanes, and a file is read before it counts."""
+    receipt = site.send().json()
     site.road.work()
+    (mine,) = site.partner.get("/partner/v1/documents", params={"direction": "in"}).json()["items"]
     with site.road.store.begin() as tx:
-        tx.execute(schema.document.update().values(partner="summit"))
-    assert site.partner.get(other).status_code == 404
+        tx.execute(update(schema.document).values(**other))
+        if "lane" in other:
+            tx.execute(update(schema.transmission).values(**other))
+    assert site.partner.get("/partner/v1/documents").json()["items"] == []
+    for path in (f"documents/{mine['id']}", f"documents/{mine['id']}/content"):
+        assert site.partner.get(f"/partner/v1/{path}").status_code == 404
+    status = site.partner.get(receipt["location"])
+    assert status.json()["documents"] == [] if "released" in other else status.status_code == 404
 
 
 def test_a_partners_key_opens_no_internal_door(site: Site) -> None:
