@@ -157,7 +157,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def until_open(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
