@@ -325,7 +325,9 @@ def standing(folder: Path, sizes: argparse.Namespace) -> Iterator[Site]:
         calls |= {"inbox": f"{there.root}/inbox", "outbox": there.outbox, "stable_for": "0s"}
         said = {"edi": {**most, **login}, "openssh": {**most, **calls}}
         with store.begin() as tx:
-            book = Book.from_files({"partners/fire/connections.yaml": json.dumps(said)})
+            whose = 'name: Fire\nids: {x12: ["ZZ:FIRE"]}\n'
+            written = {"partners/fire/partner.yaml": whose, "partners/fire/connections.yaml": json.dumps(said)}
+            book = Book.from_files(written)
             publishing.publish(tx, book, by="benchmark")
         yield Site(folder, store, environment, port, there.root, files)
 

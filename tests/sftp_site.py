@@ -48,7 +48,9 @@ def login(name: str, public: str, **settings: Any) -> str:
 
 def book_with(*connections: str) -> Book:
     """A book of nothing but logins."""
-    return Book.from_files({"partners/logins/connections.yaml": "".join(connections)})
+    whose = 'name: Logins\nids: {x12: ["ZZ:LOGINS"]}\n'
+    said = {"partners/logins/partner.yaml": whose, "partners/logins/connections.yaml": "".join(connections)}
+    return Book.from_files(said)
 
 
 @dataclass
