@@ -156,6 +156,15 @@ def evolve(state: WarehouseOrderState, event: str, data: dict[str, Any]) -> Ware
     return state
 
 
+ADVICE = "advice"  # what a warehouse owes us
+
+
+def awaited(state: WarehouseOrderState) -> frozenset[str]:
+    """What the warehouse owes us now: a first word of what became of the order."""
+    silent = state.released is not None and not state.cancelled and not state.shipments
+    return frozenset({ADVICE}) if silent else frozenset()
+
+
 def allowed(state: WarehouseOrderState, policy: Policy) -> Iterable[Command]:
     """Every command the facts allow, and every question that stands."""
     if state.released is None:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from gateway.flows.before_sending import RULES
+from gateway.flows.warehouse_order import ADVICE
 from gateway.formats.finding import Severity
 from gateway.formats.x12 import narrowing
 from gateway.formats.x12 import separators as x12
@@ -178,15 +179,19 @@ class Confirm(Written):
 
 
 class Deadlines(Written):
-    """What we owe them after what they sent, and how soon."""
+    """What is owed after what was sent, and how soon: by us, and by a warehouse to us."""
 
     order_response: Duration | None = Field(description="The order response, counted from the order.")
     ship_notice: Duration | None = Field(description="The ship notice, counted from the shipment.")
     invoice: Duration | None = Field(description="The invoice, counted from the shipment.")
+    shipping_advice: Duration | None = Field(
+        description="What a warehouse owes us: a first shipping advice, counted from the warehouse order."
+    )
 
 
 DEADLINES = {"order-response": "order_response", "shipment": "ship_notice", "invoice": "invoice"}
-"""Canonical kind -> the field of Deadlines that says how soon it is owed."""
+DEADLINES |= {ADVICE: "shipping_advice"}
+"""Canonical kind, or what a warehouse owes us -> the field of Deadlines that says how soon it is owed."""
 
 
 class Terms(Written):
@@ -202,7 +207,7 @@ class Terms(Written):
         description="The site of ours that ships these orders, unless the system that releases them names another.",
         examples=["reno"],
     )
-    deadlines: Deadlines = Field(description="What we owe them after what they sent, and how soon.")
+    deadlines: Deadlines = Field(description="What is owed after what was sent, and how soon.")
     codes: Codes = Field(description="What their codes and units must mean to us before a document is used.")
     tolerate: Tolerate = Field(description="How strictly a document is judged.")
     narrow: dict[str, str] = Field(

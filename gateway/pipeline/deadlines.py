@@ -1,4 +1,4 @@
-"""What we owe a partner by when: the moment a stop costs something, and the reminder before it.
+"""What we owe a partner by when, and what a warehouse owes us: the reminder before it is late.
 
 A reminder is a row of `timer`: made when a flow begins to owe something, due when a quarter of the agreed time is left,
 deleted when it is owed no more. The work item it opens settles itself by the same fact.
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, tuple_
 
+from gateway.flows.warehouse_order import ADVICE
 from gateway.partners.book import Book
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
@@ -75,15 +76,16 @@ def remind(tx: Tx, house: House, rows: Sequence[Record]) -> list[tuple[Record, d
     alerts = []
     for row in rows:
         time = book.within(row.partner, row.lane, _kind(row.name))
-        what, waits = WORDS[_kind(row.name)]
         number = row.key.partition("/")[2]
+        theirs = row.name == ADVICE
+        what, waits = ("", "") if theirs else WORDS[_kind(row.name)]
         alerts.append(
             Alert(
-                "answer-due",
+                "advice-due" if theirs else "answer-due",
                 row.lane,
                 _dedupe(row.kind, row.key, row.name),
                 {"what": what.format(key=number), "waits": waits, "business_key": number},
-                where=f"Order {number}",
+                where=f"{'Warehouse order' if theirs else 'Order'} {number}",
                 partner=row.partner,
                 correlation_id=_correlation(tx, row),
                 lost_at=row.due_at + _us(time) // LEFT if time is not None else None,

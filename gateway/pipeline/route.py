@@ -211,6 +211,8 @@ def _decide(
         for fact in facts:
             now = warehouse_order.evolve(now, fact.type, fact.data)
         commands = decide(now, warehouse_order.allowed(now, wants.of_warehouse_order(partner, lane)))
+        silent = warehouse_order.awaited(was), warehouse_order.awaited(now)
+        owing.append(deadlines.Owing(kind, name, lane, partner, *silent))
         return was, given(now, commands), commands
     if kind == returns.KIND:
         asked = returns.ReturnState.model_validate_json(stored or "{}")

@@ -368,6 +368,13 @@ SITUATIONS: dict[str, Situation] = {
         "Your order desk",
         "See what it waits for (`gateway trace {business_key}`); this settles itself once the answer is made.",
     ),
+    "advice-due": Situation(
+        "partner delay",
+        "{partner} has not said what became of warehouse order {business_key}.",
+        "The time agreed for a first shipping advice is nearly over; the goods may miss their truck.",
+        "{partner}'s desk",
+        "Ask them whether they have it and when it leaves; this settles itself once their shipping advice comes.",
+    ),
     "answer-overdue": Situation(
         "partner delay",
         "{partner} has not confirmed our {kind} {business_key}.",

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline_road import Road
 from road_documents import interchange, order
 from sqlalchemy import update
+from test_warehouses import advice, from_blue_ridge, released, shipped
 
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import schema
@@ -71,3 +72,26 @@ def test_a_partner_who_agreed_on_no_time_is_reminded_of_nothing(road: Road) -> N
     assert book.within("harbor-pine", "production", "order-response") is not None
     assert book.within(None, "production", "order-response") is None
     assert book.within("nobody", "production", "invoice") is None
+
+
+def test_a_warehouse_that_says_nothing_is_asked_about_before_it_is_late(road: Road) -> None:
+    released(road)
+    (reminder,) = road.rows(schema.timer, name="advice")
+    (event,) = [row for row in road.rows(schema.event) if row.type == "warehouse-order.released"]
+    assert (reminder.kind, reminder.key, reminder.partner) == ("warehouse-order", "blue-ridge/WO-1", "blue-ridge")
+    assert reminder.due_at - event.recorded_at == 18 * HOUR  # partners/blue-ridge: shipping_advice: 24h
+    let_time_pass(road)
+    (item,) = [row for row in road.rows(schema.work_item) if row.code == "advice-due"]
+    assert item.title == "blue-ridge has not said what became of warehouse order WO-1."
+    assert item.where_ == "Warehouse order WO-1"
+    assert 0 <= item.opened_at + 6 * HOUR - item.lost_at < HOUR
+    assert item.correlation_id == event.correlation_id
+    from_blue_ridge(road, advice("88120", [shipped(1, "BP", 24, 12)]))
+    assert [row.status for row in road.rows(schema.work_item, code="advice-due")] == ["settled"]
+    assert road.rows(schema.timer, name="advice") == []
+
+
+def test_a_warehouse_that_answered_or_was_told_to_stop_is_not_asked_about(road: Road) -> None:
+    released(road)
+    tell(road, "order.cancelled")
+    assert road.rows(schema.timer, name="advice") == []
