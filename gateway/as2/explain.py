@@ -56,6 +56,7 @@ class Explained:
     parts: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     mic: dict[str, str] | None = None  # over what a receipt for it must say
+    contents: list[bytes] = field(default_factory=list, repr=False)  # of the parts, beside them
 
 
 def explain(
@@ -128,6 +129,7 @@ class _Opening:
     def _part(self, headers: Headers, body: bytes) -> None:
         data = b"".join(decoded([body], headers.get("Content-Transfer-Encoding")))
         part = Part.read(headers)
+        self._found.contents.append(data)
         self._found.parts.append(
             {
                 "content_type": part.content_type,

@@ -1,7 +1,8 @@
 """`gateway inspect` for AS2: a message or a receipt as it came over HTTP, a bare CMS structure, or a stored one (T-12).
 
-Under the profiles of this folder, if there are any: then signatures are verified and envelopes opened. `--json` prints
-the shape of every inspection, with `interchanges` empty and one more key, `as2`.
+Under the profiles of this folder, if there are any: then signatures are verified and envelopes opened. The documents in
+a message that can be read are inspected as files of their own would be. `--json` prints the shape of every inspection
+with one more key, `as2`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from gateway.as2.partnership import Accepts, Partnership
 from gateway.as2.stream import Stream
 from gateway.channels.as2_settings import As2Settings
 from gateway.channels.table import settings_of
+from gateway.cli import inspection_json
 from gateway.cli.opening import opened_store, settings
 from gateway.cli.profiles import written
 from gateway.cli.stop import Stop
+from gateway.formats.file import Inspected
+from gateway.formats.report import Verdict, file_verdict
 from gateway.partners import secrets
 from gateway.partners.book import Book
 from gateway.partners.faults import ProfileFaults, nearest
@@ -65,8 +69,17 @@ class As2Found:
     refused: bool  # a receipt that says no
 
     @property
-    def accepted(self) -> bool:
-        return not self.refused and not any(fault.is_error for fault in self.explained.faults)
+    def verdict(self) -> Verdict:
+        """Of the message, and of the worst document in it."""
+        if self.refused or any(fault.is_error for fault in self.explained.faults):
+            return Verdict.REJECT
+        return max(
+            (file_verdict(one.events()) for one in self.inside()), key=list(Verdict).index, default=Verdict.ACCEPT
+        )
+
+    def inside(self) -> Iterator[Inspected]:
+        """The documents in it, each to be read once."""
+        return (one for one in (Inspected([content]) for content in self.explained.contents) if one.readable)
 
     def json(self) -> str:
         faults = [
@@ -88,12 +101,13 @@ class As2Found:
             }
             for one in self.explained.faults
         ]
+        inside = [jsonlib.loads(inspection_json.text(self.name, one)) for one in self.inside()]
         found = {
             "file": self.name,
             "format": self.format,
-            "interchanges": [],
-            "verdict": "accept" if self.accepted else "reject",
-            "findings": faults,
+            "interchanges": [interchange for one in inside for interchange in one["interchanges"]],
+            "verdict": self.verdict,
+            "findings": [*faults, *(finding for one in inside for finding in one["findings"])],
             "as2": {
                 **self.summary,
                 "layers": self.explained.layers,
@@ -131,8 +145,6 @@ class As2Found:
             ):
                 if value:
                     yield f"      {word}: {printable(value, 2000)}", ""
-        yield ("→ accept", "green") if self.accepted else ("→ reject", "bold red")
-        yield "", ""
 
 
 def _layer(layer: Mapping[str, Any]) -> str:
@@ -236,7 +248,7 @@ def _receipt(
         said = read_mdn(headers, body, partnership or nobody, now)
     except AS2Error as error:
         summary["unreadable"] = printable(str(error), 300)
-    explained.parts = []
+    explained.parts, explained.contents = [], []
     if said is not None:
         modifier = said.disposition.modifier if said.disposition else None
         summary |= {

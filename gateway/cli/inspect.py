@@ -75,7 +75,7 @@ def _code(file: Inspected, verdict: Verdict) -> int:
 def _as2_code(file: Inspected | As2Found | None) -> int:
     if file is None:
         return UNREADABLE
-    return ACCEPTED if isinstance(file, Inspected) or file.accepted else FAULTY
+    return ACCEPTED if isinstance(file, Inspected) or file.verdict is Verdict.ACCEPT else FAULTY
 
 
 def _opened(names: Iterable[str], connection: str | None) -> Iterator[tuple[str, Inspected | As2Found | None]]:

@@ -6,6 +6,7 @@ Verdicts stand behind what they sum up, because they are known only then; to a J
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import StringIO
 from json import dumps
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TextIO
@@ -64,6 +65,13 @@ def write(name: str, file: Inspected, out: TextIO) -> Verdict:
     pieces.append(f'], "verdict": "{verdict}", "findings": {findings_json(found, file.names)}}}\n')
     out.write("".join(pieces))
     return verdict
+
+
+def text(name: str, file: Inspected) -> str:
+    """One file's object as text."""
+    out = StringIO()
+    write(name, file, out)
+    return out.getvalue()
 
 
 def _opened_interchange(report: InterchangeReport) -> str:

@@ -62,8 +62,18 @@ class Shown:
 
     def file(self, name: str, file: Inspected) -> Verdict:
         """Show one file."""
-        verdict = Verdict.ACCEPT
         self._line(0, (safe(name), "bold"), (f"  {file.format}", ""))
+        verdict = self._events(file)
+        self._verdict(verdict)
+        return verdict
+
+    def _verdict(self, verdict: Verdict) -> None:
+        self._line(0, ("→ ", ""), VERDICTS[verdict])
+        self._line(0)
+        self._verdicts[verdict] += 1
+
+    def _events(self, file: Inspected) -> Verdict:
+        verdict = Verdict.ACCEPT
         clean: list[SetReport] = []
         version = ""
         for event in file.events():
@@ -100,16 +110,16 @@ class Shown:
                     self._said([event], file.names, 1, "")
         if file.summary:
             self._line(1, (safe(file.summary), ""))
-        self._line(0, ("→ ", ""), VERDICTS[verdict])
-        self._line(0)
-        self._verdicts[verdict] += 1
         return verdict
 
     def as2(self, found: As2Found) -> None:
-        """Show an AS2 message or receipt."""
+        """Show an AS2 message or receipt, and the documents in it."""
         for line, style in found.lines():
             self._line(0, (line, style))
-        self._verdicts[Verdict.ACCEPT if found.accepted else Verdict.REJECT] += 1
+        for inside in found.inside():
+            self._line(0, (f"  in it: {inside.format}", ""))
+            self._events(inside)
+        self._verdict(found.verdict)
         self._findings += len(found.explained.faults)
 
     def totals(self) -> None:
@@ -216,8 +226,9 @@ class Shown:
             self._line(
                 indent, (f"{MARKS[finding.severity][0]} ", MARKS[finding.severity][1]), (safe(words.what), "bold")
             )
-            code = f"  {finding.code}" + (f" ({finding.standard_code})" if finding.standard_code else "")
-            self._line(indent + 1, (safe(words.where), "italic"), (code, "dim"))
+            code = finding.code + (f" ({finding.standard_code})" if finding.standard_code else "")
+            where = f"{safe(words.where)}  " if words.where else ""
+            self._line(indent + 1, (where, "italic"), (code, "dim"))
             if known is None or finding.code not in known:
                 self._line(
                     indent + 1, (f"{words.why} ", ""), (f"Who mends it: {words.who}. ", ""), (words.what_to_do, "")

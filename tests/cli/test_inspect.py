@@ -53,6 +53,27 @@ def shown(data: bytes, *, full: bool = False) -> str:
     return out.getvalue()
 
 
+ANSWERED = ORDER.replace("GS*PO", "GS*FA").partition("ST*")[0] + (
+    "ST*997*0001~\nAK1*IN*5~\nAK2*810*0001~\nAK3*IT1*10**8~\nAK4*2*358*6*six~\nAK5*R*5~\nAK9*R*1*1*0~\nSE*8*0001~\n"
+    "GE*1*1~\nTA1*000000007*261120*0930*R*001~\nIEA*1*000000001~\n"
+)
+
+
+def test_what_a_partner_answers_is_said_in_the_words_of_our_own_findings() -> None:
+    said = shown(ANSWERED.encode())
+    assert "refuses 810 0001 of group IN 5" in said
+    assert "“invoiced quantity” in “invoiced item” holds a character that may not stand there: “six”." in said
+    assert "810, segment 10, IT1-02  invalid-character (6)" in said
+    assert "refuses interchange 000000007" in said
+    (interchange,) = report(ANSWERED.encode())["interchanges"]
+    (receipt,) = interchange["answers"]
+    assert (receipt["outcome"], receipt["about"]) == ("rejected", "interchange 000000007")
+    one, group = interchange["groups"][0]["documents"][0]["answers"]
+    assert (one["set"], one["control_number"], one["group_control_number"]) == ("810", "0001", "5")
+    assert one["findings"][0]["message"].startswith("“invoiced quantity” in “invoiced item”")
+    assert group["outcome"] == "rejected"
+
+
 def test_json_has_the_promised_shape() -> None:
     found = report(ORDER.replace("9.95", "nine").encode())
     assert found.keys() == {"file", "format", "verdict", "interchanges", "findings"}

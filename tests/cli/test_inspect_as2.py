@@ -88,6 +88,18 @@ def test_a_message_as_it_came(site: As2Site) -> None:
     assert about["layers"][1]["verified"] is True
     assert about["parts"][0]["begins"].startswith("ISA*00*")
     assert about["mic"]["value"] == message.mics["sha256"]
+    (inside,) = found["interchanges"]  # the document in it is inspected as a file of its own would be
+    assert inside["groups"][0]["documents"][0]["set"] == "850"
+
+
+def test_a_fault_of_the_document_in_a_message_is_said_in_its_segment(site: As2Site) -> None:
+    message = site.message(EDI.replace(b"*EA*23.95", b"*EA*dear"), "<b@hp>")
+    name = saved(site, "faulty.eml", message.headers, message.body())
+    code, found = run(name)
+    assert (code, found["verdict"], found["findings"]) == (1, "accept-with-errors", [])
+    said = words(name)
+    assert "invalid-number" in said
+    assert "1 file: 1 accept with errors · 1 interchange with 1 × 850" in said
 
 
 def test_a_stored_one_that_was_refused(site: As2Site) -> None:
