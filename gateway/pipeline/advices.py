@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, tuple_
@@ -55,8 +55,7 @@ def place(tx: Tx, facts: Sequence[Fact], advised: frozenset[int]) -> Placed:
             continue
         kind, name = released["order"]
         correlation_id = released["correlation_id"] or fact.correlation_id
-        placed[fact.document_id] = replace(
-            fact,
+        placed[fact.document_id] = fact._replace(
             partner=name.partition("/")[0],
             keys=(key, (kind, name)),
             data=data,

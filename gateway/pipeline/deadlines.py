@@ -7,9 +7,9 @@ deleted when it is owed no more. The work item it opens settles itself by the sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, tuple_
 
@@ -36,8 +36,7 @@ WORDS = {
 """What is owed, and why it is not sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owing:
+class Owing(NamedTuple):
     """What a flow owed before and owes now: names of answers, `order-response`, `shipment:SH-1`, `invoice`."""
 
     kind: str

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select, update
@@ -35,8 +34,7 @@ from gateway.store.schema import delivery, delivery_document, flow
 Key = tuple[str, str]  # (kind of flow, key)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """A business fact that just became known."""
 
     type: str  # "order.received"
@@ -47,7 +45,7 @@ class Fact:
     document_id: int | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
-    ids: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = events.NO_IDS
     occurred_at: int | None = None  # None = now
 
 
@@ -240,8 +238,7 @@ def _decide(
     return before, after, commands
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The commands of one flow, and the event that made them due."""
 
     key: tuple[str, str, str]

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, select
@@ -77,8 +77,7 @@ FACTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Gist:
+class Gist(NamedTuple):
     """What the road needs to know of a canonical document."""
 
     kind: str
@@ -107,8 +106,7 @@ class Gist:
         return cls(kind, business_key, tuple((k, v) for k, v in keys), data, map_revision, profile_revision)
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """What a map made of a document."""
 
     gist: Gist
@@ -127,8 +125,7 @@ class NotCarried:
     situation: str = "map-failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Translated:
+class Translated(NamedTuple):
     """What became of one document."""
 
     row: Any
@@ -200,7 +197,7 @@ def carry(
         end = carried(book, agreement, chart, made, trace)
         if isinstance(end, NotCarried):
             return end
-        ends.append(end if len(parts) == 1 else replace(end, content_sha256=_content_of(rows)))
+        ends.append(end if len(parts) == 1 else end._replace(content_sha256=_content_of(rows)))
     return _told_apart(ends)
 
 
@@ -209,7 +206,7 @@ def _told_apart(ends: list[Carried]) -> list[Carried]:
     if len({end.gist.business_key for end in ends}) == len(ends):
         return ends
     return [
-        replace(end, gist=replace(end.gist, business_key=f"{end.gist.business_key}/{part}"))
+        end._replace(gist=end.gist._replace(business_key=f"{end.gist.business_key}/{part}"))
         for part, end in enumerate(ends, 1)
     ]
 
@@ -314,7 +311,7 @@ def _siblings(tx: Tx, results: Sequence[Translated]) -> tuple[list[Translated], 
     fresh: dict[int, dict[str, Any]] = {}
     for result in results:
         row = result.row
-        every.append(replace(result, row=_with_content(row, result.end)) if result.parts else result)
+        every.append(result._replace(row=_with_content(row, result.end)) if result.parts else result)
         if not result.parts:
             continue
         same = (_d.payload_id == row.payload_id, _d.offset == row.offset, _d.direction == "in")

@@ -64,6 +64,9 @@ BUSY_TIMEOUT_S = 60
 READERS = 16
 """Connections one process keeps for reading. More would only queue on two cores."""
 
+WRITERS_PAGES, READERS_PAGES = 32_768, 4096
+"""KB of SQLite's pages that a connection keeps. Readers are many, and what they read is mostly read once."""
+
 TOGETHER = 3
 """From so many rows on that get the same values, one statement sets them."""
 
@@ -287,7 +290,8 @@ class Store:
 
         def open_file(*, writer: bool) -> Any:
             connection = connect(str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-32768"):
+            pages = WRITERS_PAGES if writer else READERS_PAGES
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", f"cache_size=-{pages}"):
                 connection.execute(f"PRAGMA {pragma}")
             if not writer:
                 connection.execute("PRAGMA query_only=ON")

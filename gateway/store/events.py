@@ -10,8 +10,7 @@ below it has either announced it or ended.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select, text
@@ -29,8 +28,10 @@ _lowest_announced = text(
 _e, _k = schema.event, schema.event_key
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+NO_IDS: Mapping[str, str] = {}
+
+
+class Fact(NamedTuple):
     """Something that happened, to be appended."""
 
     type: str  # "order.received"
@@ -42,7 +43,7 @@ class Fact:
     correlation_id: str | None = None
     causation_id: str | None = None
     document_id: int | None = None
-    ids: Mapping[str, str] = field(default_factory=dict)  # the same thing's id in every system
+    ids: Mapping[str, str] = NO_IDS  # the same thing's id in every system
 
 
 def append(tx: Tx, facts: Sequence[Fact]) -> Sequence[int]:
