@@ -152,12 +152,12 @@ def _numbered(tx: Tx, book: Book, agreement: Agreement, fact: dict[str, Any]) ->
         return fact
     if prefix is None:
         raise answers.FactIncomplete(f"{agreement.company} has no gs1_prefix to number {len(bare)} cartons with")
-    drawn = numbers(tx, agreement.company, prefix, len(bare))
+    drawn = numbers(tx, prefix, len(bare))
     return {**fact, "packages": [one if one.get("sscc") else {**one, "sscc": next(drawn)} for one in packages]}
 
 
-def numbers(tx: Tx, company: str, prefix: str, count: int) -> Iterator[str]:
-    """The next SSCCs of a company prefix."""
-    counter = control_numbers.Counter(company, "", "", f"{control_numbers.FOR_EVER} {prefix}")
+def numbers(tx: Tx, prefix: str, count: int) -> Iterator[str]:
+    """The next SSCCs of a company prefix; divisions that share it share its numbers."""
+    counter = control_numbers.Counter("", "", "", f"{control_numbers.FOR_EVER} {prefix}")
     drawn = control_numbers.draw(tx, [counter] * count, rolls=False)[counter]
     return iter([sscc(prefix, n) for n in drawn])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from gateway.canonical import Shipment, WarehouseOrder
 from gateway.canonical.gs1 import check_digit
 from gateway.pipeline import answering, publishing
 from gateway.pipeline.answering import CannotAnswer
+from gateway.pipeline.compose import numbers
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import canonical_documents, schema
+from gateway.store.engine import Store
 
 ORDER = order_key("harbor-pine", "HP-1001")
 
@@ -236,6 +239,18 @@ def test_no_sscc_is_given_out_twice(road: Road) -> None:
         from_blue_ridge(road, advice(f"8812{n}", [shipped(1, "BP", 24, 2), shipped(2, "BP", 24, 2)]), number=n + 1)
     numbers = [package.sscc for notice in made(road, "shipment") for package in notice.orders[0].packages]
     assert len(numbers) == len(set(numbers)) == 6
+
+
+def test_no_sscc_is_given_out_twice_by_many_at_once(store: Store) -> None:
+    def label(_: int) -> list[str]:
+        with store.begin() as tx:
+            return list(numbers(tx, "0614141", 7))
+
+    with ThreadPoolExecutor(8) as people:
+        given = [number for some in people.map(label, range(40)) for number in some]
+    assert len(set(given)) == len(given) == 280
+    assert {int(number[8:17]) for number in given} == set(range(1, 281)), "none is skipped either"
+    assert all(check_digit(number[:17]) == number[17] for number in given)
 
 
 def test_a_stock_adjustment_is_booked_once_movement_by_movement(road: Road) -> None:
