@@ -42,7 +42,7 @@ def test_it_goes_on_to_another_format_and_says_what_is_lost() -> None:
 
 def test_csv_goes_in_and_what_x12_needs_beside_it_is_said() -> None:
     """The 3PL's file has no time of creation, which an 856 cannot be without: nothing half is printed."""
-    file = str(CASES / "csv-3pl-shipment" / "two-orders" / "document.edi")
+    file = str(CASES / "csv-3pl-shipment" / "two-orders" / "document.csv")
     done = gateway("translate", file, "--map", "csv-3pl-shipment", "--to", "x12-856-shipment")
     assert done.returncode == 1
     assert done.stdout == ""

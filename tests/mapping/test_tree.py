@@ -11,7 +11,7 @@ from gateway.canonical import Order, OrderLine, Party, Reference
 from gateway.mapping import Library, MapError, MapFaults
 
 CHART = LIBRARY.map("xml-ubl-order")
-SAMPLE = (SAMPLES / "xml-ubl-order" / "everything" / "document.edi").read_bytes()
+SAMPLE = (SAMPLES / "xml-ubl-order" / "everything" / "document.xml").read_bytes()
 ORDER = Order(purpose="original", order_number="1", lines=[OrderLine(line_number="1")])
 
 
