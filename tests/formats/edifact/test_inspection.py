@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from importlib.resources import files
 
 import pytest
@@ -159,6 +160,20 @@ def test_every_packaged_guide_loads_and_starts_and_ends_as_messages_do() -> None
 @pytest.mark.parametrize("kind", ["ORDERS" * 60, "../D96A/ORDERS", "ORD/RS", "", "orders"])
 def test_a_message_type_that_is_none_is_no_part_of_a_path(kind: str) -> None:
     assert ("set-unsupported", "UNH", 1) in found(replaced("ORDERS", kind))
+
+
+def test_differences_between_the_sources_are_settled() -> None:
+    """ORDERS ORDRSP ORDCHG DESADV INVOIC RECADV SLSRPT INVRPT PRICAT DELFOR APERAK were compared as of D97A."""
+    text = (files("gateway.formats.edifact") / "differences.tsv").read_text("ascii")
+    header, *rows = csv.reader(text.splitlines(), delimiter="\t")
+    assert header == ["place", "source a", "says", "source b", "says", "settled", "why"]
+    for place, _, first, _, second, settled, why in rows:
+        message, directory, path, tag = place.split()
+        uses = [use for use in load(directory, message).uses if use.group.path == path]
+        most = uses[0].group.max if tag == "group" else next(use.max for use in uses if use.tag == tag)
+        assert settled == f"C {most}", place
+        assert settled in (first, second)
+        assert why
 
 
 def test_a_directory_without_a_guide_of_its_own_takes_the_one_before() -> None:
