@@ -44,7 +44,7 @@ class Name:
         parts = []
         for rdn in node.expect(SEQUENCE, "a name").children():
             for attribute in rdn.children():
-                kind, value = attribute.children()[:2]
+                kind, value = attribute.parts(2)[:2]
                 encoding = "utf-16-be" if value.tag == 0x1E else "utf-8"
                 text = value.contents.decode(encoding, "replace")
                 parts.append((kind.contents, " ".join(text.split()).casefold()))

@@ -9,8 +9,9 @@ from as2_pair import EDI, NOW, YEAR, Entropy, Pair, Side, new_certificate
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.as2.ber import Node
+from gateway.as2.ber import SEQUENCE, SET, Node, integer, tlv
 from gateway.as2.build import CannotSend, Document, build
+from gateway.as2.disposition import Malformed
 from gateway.as2.identity import (
     Certificate,
     OurIdentity,
@@ -156,3 +157,9 @@ def test_nothing_to_sign_or_encrypt_with(pair: Pair) -> None:
     for sends, who in ((Sends(), "us"), (Sends(digest=None), "The Peer")):
         with pytest.raises(CannotSend, match=who):
             build([Document(EDI)], pair.outward(sends), message_id_="<1@us>", now=late, entropy=Entropy())
+
+
+def test_an_issuer_that_is_no_name_is_a_fault_of_theirs(own: OwnCertificate) -> None:
+    issuer = tlv(SEQUENCE, tlv(SET, tlv(SEQUENCE)))
+    with pytest.raises(Malformed):
+        own.is_named_by(Node(tlv(SEQUENCE, issuer, integer(own.x509.serial_number))))
