@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import sys
 
@@ -25,6 +26,20 @@ def show(preview: Preview) -> None:
     print(preview.title)
     for effect in preview.effects:
         print(f"  - {effect}")
+
+
+def plain(preview: Preview, *, done: bool) -> dict[str, object]:
+    return {"title": preview.title, "effects": list(preview.effects), "done": done}
+
+
+def shown_and_decided(verb: str, preview: Preview, *, yes: bool, as_json: bool) -> bool:
+    """The preview, then whether to go on; a script reads one object, here where nothing is done."""
+    if as_json:
+        if not yes:
+            print(json.dumps(plain(preview, done=False)))
+        return yes
+    show(preview)
+    return decided(verb, yes=yes)
 
 
 def decided(verb: str, *, yes: bool) -> bool:

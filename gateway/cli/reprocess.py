@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from gateway.cli.deciding import decided, number_of, show, who
+from gateway.cli.deciding import number_of, plain, shown_and_decided, who
 from gateway.cli.opening import opened_store
 from gateway.cli.stop import Stop
 from gateway.pipeline import again, preview
@@ -20,6 +21,7 @@ LEFT = 1  # exit code: it was shown and not done
 def reprocess(
     name: Annotated[str, typer.Argument(metavar="ID", help="A transmission, T-1, or a document, D-7.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object; does it only with --yes.")] = False,
 ) -> None:
     """Run a transmission or a document again, after its cause was mended. Shows what follows before it begins.
 
@@ -31,11 +33,14 @@ def reprocess(
     with opened_store() as store:
         try:
             with store.read() as view:
-                show(look(view, number))
-            if not decided("run", yes=yes):
+                shown = look(view, number)
+            if not shown_and_decided("run", shown, yes=yes, as_json=as_json):
                 raise typer.Exit(LEFT)
             with store.begin() as tx:
                 run(tx, number, by=who())
         except again.CannotRunAgain as error:
             raise Stop(str(error)) from None
+    if as_json:
+        print(json.dumps(plain(shown, done=True) | {"id": f"{letter}-{number}"}))
+        return
     print(f"{letter}-{number} is on its way. `gateway trace {letter}-{number}` shows what comes of it.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -50,6 +52,16 @@ def test_with_yes_it_is_on_its_way_and_on_record(delivered: Store) -> None:
     with delivered.read() as view:
         (note,) = view.all(schema.audit.select())
     assert (note.action, note.subject) == ("resend", "L-1")
+
+
+def test_scripts_read_one_object_and_say_yes(delivered: Store) -> None:
+    look = CliRunner().invoke(resend, ["L-1", "--json"])
+    assert (look.exit_code, json.loads(look.stdout)["done"]) == (1, False)
+    assert deliveries(delivered) == 1
+    said = json.loads(CliRunner().invoke(resend, ["L-1", "--json", "--yes"]).stdout)
+    assert (said["done"], said["id"][:2], deliveries(delivered)) == (True, "L-", 2)
+    again = json.loads(CliRunner().invoke(reprocess, ["T-1", "--json", "--yes"]).stdout)
+    assert (again["done"], again["id"]) == (True, "T-1")
 
 
 def test_a_file_is_read_again_only_when_told(delivered: Store) -> None:
