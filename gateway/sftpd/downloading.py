@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from gateway.pipeline.fetch import Owed
@@ -9,11 +11,32 @@ from gateway.store import payloads
 from gateway.store.engine import Store
 from gateway.store.payloads import CHUNK
 
+REMEMBERED = 1000  # files that were read in part; the longest untouched is forgotten, and then read anew
+PARTS = 1000  # of one file; a reader that jumps about more than that is not fetching it
+
+Parts = list[tuple[int, int]]  # what was read, in order, never touching
+
+
+class Begun:
+    """What all sessions read of each file: who was cut off goes on in another session, and then has all of it."""
+
+    def __init__(self) -> None:
+        self._parts: OrderedDict[int, Parts] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, delivery_id: int) -> Parts:
+        with self._lock:
+            parts = self._parts.setdefault(delivery_id, [])
+            self._parts.move_to_end(delivery_id)
+            while len(self._parts) > REMEMBERED:
+                self._parts.popitem(last=False)
+            return parts
+
 
 class Download:
     """One open handle for reading."""
 
-    def __init__(self, store: Store, payload_id: int, size: int, owed: Owed | None) -> None:
+    def __init__(self, store: Store, payload_id: int, size: int, owed: Owed | None, read: Parts) -> None:
         self.size = size
         self.owed = owed  # None for what they gave us themselves
         self._store = store
@@ -21,7 +44,8 @@ class Download:
         self._coming: Iterator[bytes] = payloads.stream(store, payload_id)
         self._n = -1
         self._chunk = b""
-        self._read: list[tuple[int, int]] = []  # parts that were asked for, in order, never touching
+        self._read = read
+        self._reached_end = size == 0
 
     def read(self, offset: int, size: int) -> bytes:
         """Empty at the end."""
@@ -33,6 +57,7 @@ class Download:
             at += len(parts[-1])
         if parts:
             self._note(offset, end)
+            self._reached_end |= end == self.size
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _open(self, n: int) -> bytes:
@@ -44,16 +69,17 @@ class Download:
 
     @property
     def is_whole(self) -> bool:
-        return self.size == 0 or self._read == [(0, self.size)]
+        """They have all of it: of what was cut off some may not have arrived, so this handle went on to the end."""
+        return self._reached_end and (self.size == 0 or self._read == [(0, self.size)])
 
     def _note(self, start: int, end: int) -> None:
         if self._read and self._read[-1][1] == start:  # the usual case: one read after the other
             self._read[-1] = (self._read[-1][0], end)
             return
-        parts: list[tuple[int, int]] = []
+        parts: Parts = []
         for part in sorted([*self._read, (start, end)]):
             if parts and part[0] <= parts[-1][1]:
                 parts[-1] = (parts[-1][0], max(parts[-1][1], part[1]))
             else:
                 parts.append(part)
-        self._read = parts[:1000]  # a reader that jumps about more than that is not fetching a file
+        self._read[:] = parts[:PARTS]

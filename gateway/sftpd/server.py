@@ -22,6 +22,7 @@ import paramiko
 
 from gateway.pipeline.alert import Alert
 from gateway.sftpd.door import Door
+from gateway.sftpd.downloading import Begun
 from gateway.sftpd.keeping import Keeper, Noted
 from gateway.sftpd.limits import Bans, Pace, neighbourhood
 from gateway.sftpd.login import Login, Logins
@@ -87,6 +88,7 @@ class Server:
         self._login_s = login_s
         self._bans = Bans()
         self._memory = Memory()
+        self._begun = Begun()
         self._paces: dict[str, tuple[int | None, Pace]] = {}
         self._guests: set[Guest] = set()
         self._lock = threading.Lock()
@@ -159,7 +161,7 @@ class Server:
                 return False
             pace = self._pace(login)
             remote = f"{login.user}@{guest.address}"
-            session = Session(channel, login, remote, self._keeper, self._memory, pace)
+            session = Session(channel, login, remote, self._keeper, self._memory, pace, self._begun)
             guest.sessions.append(session)
         bound_channel(channel)
         thread = threading.Thread(target=self._run, args=(guest, session, channel, login), name="sftp", daemon=True)

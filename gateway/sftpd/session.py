@@ -19,7 +19,7 @@ from typing import TypeVar
 import paramiko
 
 from gateway.sftpd import wire
-from gateway.sftpd.downloading import Download
+from gateway.sftpd.downloading import Begun, Download
 from gateway.sftpd.folders import Folder, Folders, Inbox, Outbox, resolved
 from gateway.sftpd.keeping import Fetched, Keeper, Named, NotThere, QuotaFull, Removed
 from gateway.sftpd.limits import Pace
@@ -58,7 +58,14 @@ class Session:
     """One partner at work."""
 
     def __init__(
-        self, channel: paramiko.Channel, login: Login, remote: str, keeper: Keeper, memory: Memory, pace: Pace
+        self,
+        channel: paramiko.Channel,
+        login: Login,
+        remote: str,
+        keeper: Keeper,
+        memory: Memory,
+        pace: Pace,
+        begun: Begun,
     ) -> None:
         self.counts = Counts()
         self._pace = pace
@@ -67,6 +74,7 @@ class Session:
         self._remote = remote
         self._keeper = keeper
         self._memory = memory
+        self._begun = begun
         self._folders = Folders(keeper.house.store, login)
         self._handles: dict[bytes, Handle] = {}
         self._number = 0
@@ -218,7 +226,8 @@ class Session:
                 return wire.handle(number, self._new(self._again(name)))
             case Outbox(name):
                 owed = self._folders.owed(name)
-                download = Download(self._keeper.house.store, owed.payload_id, owed.size, owed)
+                read = self._begun.of(owed.delivery_id)
+                download = Download(self._keeper.house.store, owed.payload_id, owed.size, owed, read)
                 return wire.handle(number, self._new(download))
 
     def _upload(self, name: str, flags: int) -> Upload:
@@ -245,7 +254,7 @@ class Session:
     def _again(self, name: str) -> Download:
         """What they gave us themselves, while it is in view."""
         payload_id, size = self._folders.given(name)
-        return Download(self._keeper.house.store, payload_id, size, None)
+        return Download(self._keeper.house.store, payload_id, size, None, [])
 
     def _close(self, number: int, name: bytes) -> bytes:
         handle = self._handles.pop(name, None)

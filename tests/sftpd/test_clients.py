@@ -187,6 +187,17 @@ def test_a_download_that_stops_half_way_is_still_owed(site: SftpSite) -> None:
     assert site.delivery(owed).status == "delivered"
 
 
+def test_who_was_cut_off_goes_on_in_another_session_and_then_has_it(site: SftpSite, tmp_path: Path) -> None:
+    content = os.urandom(3_000_000)
+    owed = site.owe(content)
+    with site.client().open("/outbox/940-1.edi") as file:
+        (tmp_path / "back").write_bytes(file.read(1_234_567))
+    assert site.delivery(owed).status == "offered"
+    site.openssh(f"reget /outbox/940-1.edi {tmp_path}/back")
+    assert (tmp_path / "back").read_bytes() == content
+    assert site.delivery(owed).status == "delivered"
+
+
 def test_where_the_profile_says_removed_reading_is_not_enough(store: Store, tmp_path: Path) -> None:
     with sftp_site(store, tmp_path, fetched="removed") as site:
         owed = site.owe(b"ISA*940")
