@@ -7,10 +7,11 @@ not take its Message-ID: sent again, it is judged again, and nobody can spoil an
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,6 +59,7 @@ class Relation:
     partnership: Partnership | None = None
     our: OurIdentity | None = None  # who signs a refusal, where the name of the recipient is ours
     fault: str = ""  # of our own settings
+    closest: str = ""  # the connection a stranger probably meant
     door: int = STRANGER  # bytes that the door takes of anybody
 
     @property
@@ -102,7 +104,24 @@ def relation(house: House, given: Iterable[tuple[str, str]], largest: int) -> Re
     except (SecretMissing, UnusableCertificate) as error:
         return Relation(headers, head, known[0] if len(known) == 1 else None, fault=str(error))
     fault = f"{' and '.join(one.name for one in known)} have the same two names" if known else ""
-    return Relation(headers, head, our=signer, fault=fault)
+    closest = "" if known else _closest(house.book().as2_wires, head)
+    return Relation(headers, head, our=signer, fault=fault, closest=closest)
+
+
+def _closest(wires: Mapping[str, Sequence[Connection]], head: Head) -> str:
+    """The connection a stranger probably meant: it is told to us, never to them."""
+    agreed = {
+        f"{one.settings.get('their_as2_name')} to {one.settings.get('our_as2_name')}": one.name
+        for several in wires.values()
+        for one in several
+    }
+    spelled = {names.lower(): names for names in agreed}
+    came = f"{head.as2_from} to {head.as2_to}"
+    close = difflib.get_close_matches(came.lower(), spelled, n=1, cutoff=0.6)
+    if not close:
+        return ""
+    names = spelled[close[0]]
+    return f"Closest connection is {agreed[names]}, agreed for {names}."
 
 
 def _partnership(house: House, connection: Connection) -> Partnership:
@@ -268,6 +287,7 @@ def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
         "reason": printable(reason, 500),
         "disposition": str(received.disposition),
         "remedy": failure.remedy if failure else "",
+        "closest": whose.closest,
         "as2_from": names[0],
         "as2_to": names[1],
         "message_id": common.transport_id,

@@ -61,7 +61,7 @@ SITUATIONS: dict[str, Situation] = {
         'An AS2 message from "{as2_from}" to "{as2_to}" was refused: {reason}.',
         "Nothing of it was used. They were told: {disposition}.",
         "Our engineer, or they used the wrong name",
-        "{remedy}",
+        "{remedy} {closest}",
     ),
     "as2-flood": Situation(
         "source data",

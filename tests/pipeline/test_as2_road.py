@@ -405,6 +405,18 @@ def test_a_receipt_from_a_stranger_is_refused_without_an_answer_of_its_own(later
     assert items(later) == ["as2-stranger"]
 
 
+def test_a_stranger_with_a_slip_in_the_name_is_told_apart_by_the_closest_connection(
+    later: As2Site, partner: As2Partner
+) -> None:
+    owe_an_answer(later)
+    later.road.deliver()
+    mdn = partner.owed()
+    headers = [(name, "Harbor & Pin" if name == "AS2-From" else value) for name, value in mdn.headers]
+    assert partner.post(f"{later.address}/as2", replace(mdn, headers=headers)) == 403
+    (item,) = later.road.rows(schema.work_item, code="as2-stranger")
+    assert "Closest connection is harbor-pine, agreed for Harbor & Pine to NORTHWIND." in item.what_to_do
+
+
 # --- what people see ----------------------------------------------------------------------------------------------
 
 
