@@ -10,7 +10,6 @@ yields the frames the first one would have.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict
@@ -40,12 +39,12 @@ from gateway.formats.x12.frames import (
 )
 from gateway.formats.x12.numbers import Numbers
 from gateway.formats.x12.separators import LOOK_AHEAD, NotX12, Separators, read_isa
-from gateway.formats.x12.splitting import ENCODINGS, LINE_BREAKS, Splitter, encoding_of, rows_of
+from gateway.formats.x12.source import Source
+from gateway.formats.x12.splitting import LINE_BREAKS, Splitter, rows_of
 from gateway.formats.x12.tolerance import STANDARD, Tolerance
 
 __all__ = ["Reader", "rows_of"]
 
-WINDOW = 1 << 20
 SEARCH = 4 << 20  # how far a set's SE is searched for before its segments are walked; the largest real sets are smaller
 LONGEST_SEGMENT = 1 << 20  # a terminator that does not come within 1 MB does not come
 LONGEST_SET = 256 << 20
@@ -66,68 +65,6 @@ def _shape(raw: Separators) -> tuple[Splitter, re.Pattern[str]]:
     return Splitter(raw), re.compile(rf"[A-Za-z0-9]{{2,3}}(?={after}|[ \t\r\n]|\Z)")
 
 
-class _Source:
-    """Decoded text, with the place in the original bytes."""
-
-    def __init__(self, chunks: Iterable[bytes], encoding: str | None, offset: int) -> None:
-        self._chunks = self._cut(chunks)
-        self.text = ""
-        self.offset = offset  # of text[0], in bytes
-        self.ended = False
-        self.encoding = encoding or "latin-1"
-        self.width = ENCODINGS[self.encoding]
-        self.marked: str | None = None  # what the byte order mark or the first letters say
-        self._waiting = b""
-        if encoding is None:
-            self._sniff()
-        self._decoder = codecs.getincrementaldecoder(self.encoding)(errors="replace")
-
-    @staticmethod
-    def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            for at in range(0, len(chunk), WINDOW):
-                yield chunk[at : at + WINDOW]
-
-    def _sniff(self) -> None:
-        head = b""
-        for chunk in self._chunks:
-            head += chunk
-            if len(head) >= 8:
-                break
-        for mark, name in ((b"\xef\xbb\xbf", "latin-1"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-            if head.startswith(mark):
-                head = head[len(mark) :]
-                self.offset += len(mark)
-                self.encoding = name
-                self.marked = "UTF-8 byte order mark" if name == "latin-1" else name
-                break
-        else:
-            self.encoding = encoding_of(head, "ISA")
-            self.marked = None if self.encoding == "latin-1" else self.encoding
-        self.width = ENCODINGS[self.encoding]
-        self._waiting = head
-
-    def drop(self, count: int) -> None:
-        """Forget characters that are done with."""
-        self.text = self.text[count:]
-        self.offset += count * self.width
-
-    def more(self) -> bool:
-        """Read on: a window, or as much again as is held, so that a large set is not copied for every window."""
-        wanted = max(WINDOW, len(self.text))
-        pieces = [self.text]
-        got = 0
-        while got < wanted and not self.ended:
-            data = self._waiting or next(self._chunks, None)
-            self._waiting = b""
-            piece = self._decoder.decode(data or b"", final=data is None)
-            self.ended = data is None
-            pieces.append(piece)
-            got += len(piece)
-        self.text = "".join(pieces)
-        return got > 0
-
-
 class Reader:
     """Iterate it for the frames of a stream. Raises NotX12 at the end if there was no interchange."""
 
@@ -140,7 +77,7 @@ class Reader:
     ) -> None:
         state = state or {}
         self._tolerate = tolerate
-        self._source = _Source(chunks, state.get("encoding"), state.get("offset", 0))
+        self._source = Source(chunks, state.get("encoding"), state.get("offset", 0))
         self._source.marked = state.get("marked", self._source.marked)
         self._at = 0  # in the source's text
         self._isa: Row = state.get("isa", [])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from x12_documents import ORDER, a_group, a_set, an_interchange, rows
 
-from gateway.formats.x12 import framing
+from gateway.formats.x12 import source
 from gateway.formats.x12.frames import (
     Acknowledged,
     Frame,
@@ -241,14 +241,14 @@ def test_whole_or_in_chunks_the_answer_is_the_same(data: bytes, cuts: list[int],
         chunks.append(data[at : at + cut])
         at += cut
     chunks.append(data[at:])
-    window = framing.WINDOW
-    framing.WINDOW = 1 if small else window
+    window = source.WINDOW
+    source.WINDOW = 1 if small else window
     try:
         assert answer(chunks) == whole
         if len(data) < 400:
             assert answer([data[i : i + 1] for i in range(len(data))]) == whole
     finally:
-        framing.WINDOW = window
+        source.WINDOW = window
 
 
 @settings(max_examples=150, deadline=None)
@@ -283,7 +283,7 @@ def test_every_set_can_be_cut_out_and_split_again(data: bytes) -> None:
 
 
 def test_a_file_of_many_windows_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(framing, "WINDOW", 4096)
+    monkeypatch.setattr(source, "WINDOW", 4096)
     reader = Reader(an_interchange(number=f"{n:09d}").encode() for n in range(1, 400))
     longest = 0
     for frame in reader:
