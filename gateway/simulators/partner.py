@@ -4,7 +4,7 @@ It reads and writes with the maps of the profile, as the other side: what we rec
 takes, answers orders, warehouse orders and load tenders by itself, and keeps what reached it with what is wrong in it.
 X12 envelopes are read and written by lines of its own (x12.py).
 
-Wires: http, as2, directory, sftp-server and sftp (wires.py).
+Wires: http, as2, directory, sftp-server, sftp and ftps (wires.py).
 
 Orders of /control beside the faults:
 
@@ -21,6 +21,7 @@ import datetime as dt
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,23 @@ class Partner(Counterparty):
                 return Letters(As2Settings.model_validate(said.settings), arguments.as2, pem)
             case "sftp-server":
                 return Login(arguments.sftp, user, arguments.password, inbox or "/inbox", outbox or "/outbox")
-            case "sftp":
-                root = self.served[user] = Path(arguments.wires, name)
+            case "sftp" | "ftps" as kind:
+                root = Path(arguments.wires, name)
                 inbox, outbox = (str(root / folder.lstrip("/")) if folder else "" for folder in (inbox, outbox))
                 for folder in filter(None, (inbox, outbox)):
                     Path(folder).mkdir(parents=True, exist_ok=True)
+                if kind == "sftp":
+                    self.served[user] = root
+                else:
+                    self._serve_ftps(said.settings, root, (user, arguments.password))
         return Folders(Path(inbox) if inbox else None, Path(outbox) if outbox else None)
+
+    @staticmethod
+    def _serve_ftps(settings: Mapping[str, Any], root: Path, login: tuple[str, str]) -> None:
+        from gateway.simulators import ftps_folder  # it needs what the product does not
+
+        pem, implicit = root.with_name(f"{root.name}.pem"), settings["tls"] == "implicit"
+        ftps_folder.serve(int(settings["port"]), pem, root, login, implicit=implicit)
 
     # -- what reaches us ---------------------------------------------------
     def answer(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ http          it posts to the gateway's partner API, and takes POST /edi with it
 as2           it posts AS2 messages to the gateway's /as2, and takes them at POST /as2; both sides sign and encrypt
               as the profile says, and every message gets its receipt
 sftp-server   it logs in to the gateway's SFTP server
-sftp          the gateway logs in to its SFTP server (sftp_folder.py); for itself these are folders
+sftp, ftps    the gateway logs in to its server (sftp_folder.py, ftps_folder.py); for itself these are folders
 directory     folders both can see
 """
 

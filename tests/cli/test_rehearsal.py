@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import insert
 
 from cli.deployments import Deployment
 from gateway.cli.apply import app as apply
 from gateway.cli.key import app as key
 from gateway.cli.partner import app as partner
+from gateway.cli.story import loopback
+from gateway.cli.story.loopback import Loopback
 from gateway.cli.test import app
+from gateway.partners.book import Book
 from gateway.partners.skeleton import WORDS
 from gateway.settings import Settings
 from gateway.store.schema import document
@@ -77,6 +82,43 @@ def test_the_wire_of_the_profile_is_the_one_it_is_played_over(
     assert said["wires"] == wires
     assert not [note for note in said["notes"] if "stood in" in note]
     assert set(steps) <= {step["what"] for step in said["steps"]}
+
+
+def over_ftps(deployment: Deployment, **more: str) -> None:
+    """Ironhill's test wire, as if they had an FTPS server."""
+    file = deployment.folder / "partners/ironhill-freight/connections.yaml"
+    wires = yaml.load(file.read_text("utf-8"), Loader=yaml.BaseLoader)
+    ours = wires["ironhill-freight-test"]
+    del ours["private_key"], ours["host_keys"]
+    ours |= {"kind": "ftps", "password": "env:IRONHILL_PASSWORD", **more}
+    file.write_text(yaml.safe_dump(wires), "utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.story
+@pytest.mark.parametrize("tls", ["explicit", "implicit"])
+def test_an_ftps_server_is_a_real_one(deployment: Deployment, tls: str) -> None:
+    over_ftps(deployment, tls=tls)
+    done = deployment.run(app, "ironhill-freight", "--documents", "1", "--json")
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert done.exit_code == 0, said["steps"]
+    assert (said["wires"], [note for note in said["notes"] if "stood in" in note]) == (["ftps"], [])
+    assert "They answer with the transport status, and we understand it" in [step["what"] for step in said["steps"]]
+
+
+def test_without_a_server_for_ftps_a_folder_stands_in_and_says_so(
+    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over_ftps(deployment)
+    monkeypatch.setattr(loopback, "find_spec", lambda package: None)
+    book = Book.load(deployment.folder / "partners", deployment.folder / "maps")
+    at = Loopback(tmp_path, "http://127.0.0.1:1", 1)
+    at.set_up(book.files, book, "ironhill-freight", "test")
+    (note,) = at.notes
+    assert note.startswith(
+        "a folder stood in for ironhill-freight-test (FTPS): the wire itself was not tried; with `pip"
+    )
+    assert Book.load(tmp_path / "partners", tmp_path / "maps").connections["ironhill-freight-test"].kind == "directory"
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Profiles led to loopback: the wires of one partner as they are written, with other addresses, keys and certificates.
 
-What of a wire is kept is what a partner would notice: names, algorithms, receipts, folders, patterns. FTPS alone is
-stood in for by a folder, and the rehearsal says so.
+What of a wire is kept is what a partner would notice: names, algorithms, receipts, folders, patterns. The server of an
+FTPS partner is pyftpdlib; where that is not installed a folder stands in for the wire, and the rehearsal says so.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,18 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from gateway.as2.identity import self_signed
+from gateway.as2.identity import OwnCertificate, self_signed
+from gateway.channels.ftps import certificate_fingerprint
 from gateway.channels.sftp_session import fingerprint
+from gateway.cli.story.parties import free_port
 from gateway.partners.book import Book
 
 ELSEWHERE = {"url", "our_certificates", "their_certificates", "user", "password", "ca", "client_certificate"}
 ELSEWHERE |= {"client_key", "receipt_url", "their_receipt_urls", "allow_http", "every", "schedule"}
 """Of an AS2 connection: where it leads, and what opens it."""
+FILES = ("inbox", "outbox", "pattern", "archive", "renamed")  # what is kept of a server of theirs
+FTPS_SERVER = ("pyftpdlib", "OpenSSL")
+NO_FTPS = "the wire itself was not tried; with `pip install pyftpdlib pyopenssl` it is, against a real FTPS server"
 
 
 @dataclass
@@ -67,28 +73,33 @@ class Loopback:
             case "as2":
                 return {**common, **self._as2(name, was)}
             case "sftp":
-                kept = {key: was[key] for key in ("inbox", "outbox", "pattern", "archive") if key in was}
-                login = {"host": "127.0.0.1", "port": str(self.sftp_port), "user": name}
-                login |= {"password": "env:REHEARSAL_TOKEN", "every": "1s", "stable_for": "1s"}
-                return {**common, **kept, **login, "host_keys": [self._host_key()]}
-            case kind if kind != "directory":
-                self.notes.append(f"a folder stood in for {name} ({kind}): the wire itself was not tried")
+                login = self._login(name, was) | {"port": str(self.sftp_port), "host_keys": [self._host_key()]}
+                return {**common, **login}
+            case "ftps" if all(find_spec(package) for package in FTPS_SERVER):
+                (self.wires / name).mkdir(parents=True, exist_ok=True)
+                made, pem = _certified("127.0.0.1")
+                (self.wires / f"{name}.pem").write_bytes(pem)
+                login = self._login(name, was) | {"port": str(free_port()), "tls": was.get("tls", "explicit")}
+                return {**common, **login, "certificates": [certificate_fingerprint(made.der)]}
+            case "ftps":
+                self.notes.append(f"a folder stood in for {name} (FTPS): {NO_FTPS}")
         folders = {"inbox": str(self.wires / name / "in"), "outbox": str(self.wires / name / "out")}
         for folder in folders.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
         return {"kind": "directory", "lane": was["lane"], **folders, "stable_for": "0s", "every": "1s"}
+
+    def _login(self, name: str, was: Mapping[str, Any]) -> dict[str, Any]:
+        """A server of theirs on this machine, with the folders and habits of the written one."""
+        kept = {key: was[key] for key in FILES if key in was}
+        login = {"host": "127.0.0.1", "user": name, "password": "env:REHEARSAL_TOKEN"}
+        return {**kept, **login, "every": "1s", "stable_for": "1s"}
 
     def _as2(self, name: str, was: Mapping[str, Any]) -> dict[str, Any]:
         """The same names and algorithms; a certificate for each side, made for this one rehearsal."""
         folder = self.wires / name
         folder.mkdir(parents=True, exist_ok=True)
         for side, common_name in (("ours", was["our_as2_name"]), ("theirs", was["their_as2_name"])):
-            key = rsa.generate_private_key(65537, 2048)
-            now = datetime.now(UTC).replace(microsecond=0)
-            day, year = timedelta(days=1), timedelta(days=365)
-            made = self_signed(key, common_name, secrets.randbits(159) | 1, now - day, now + year)
-            pem = made.pem() + _pem(key, serialization.PrivateFormat.PKCS8)
-            (folder / f"{side}.pem").write_bytes(pem)
+            (folder / f"{side}.pem").write_bytes(_certified(common_name)[1])
         said = {key: value for key, value in was.items() if key not in (*ELSEWHERE, "kind", "lane")}
         said["our_certificates"] = [{"certificate": f"file:{folder}/ours.pem", "key": f"file:{folder}/ours.pem"}]
         said["their_certificates"] = [{"certificate": f"file:{folder}/theirs.pem"}]
@@ -105,6 +116,14 @@ class Loopback:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_pem(ed25519.Ed25519PrivateKey.generate(), serialization.PrivateFormat.OpenSSH))
         return fingerprint(paramiko.Ed25519Key.from_private_key_file(str(path)))
+
+
+def _certified(common_name: str) -> tuple[OwnCertificate, bytes]:
+    """A certificate for this one rehearsal, and the file with it and its key."""
+    key = rsa.generate_private_key(65537, 2048)
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = self_signed(key, common_name, secrets.randbits(159) | 1, now - timedelta(days=1), now + timedelta(days=365))
+    return made, made.pem() + _pem(key, serialization.PrivateFormat.PKCS8)
 
 
 def _pem(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey, form: serialization.PrivateFormat) -> bytes:
