@@ -7,6 +7,7 @@ there. An answer to the partner comes after the commit of what it answers.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ from gateway.sftpd.login import Login
 from gateway.store import payloads, uploads
 from gateway.store.engine import Record, Tx
 from gateway.store.retry import SECOND
-from gateway.worker.committer import Busy, Committer
+from gateway.worker.committer import Busy, Closed, Committer
+
+log = logging.getLogger(__name__)
 
 WAITING = 64_000_000  # bytes that may wait for their commit before sessions are held up
 MANY = 10_000  # unfinished uploads of one connection: more is a broken or hostile client
@@ -131,6 +134,13 @@ class Keeper:
 
     def keep(self, item: Kept) -> None:
         self.submit(item).result()
+
+    def note(self, line: Noted) -> None:
+        """Keep a line of the session log; nobody waits for it. With the store closed, the process's log has it."""
+        try:
+            self.submit(line)
+        except Closed:
+            log.info("%s: %s at the very end, %s", line.subject, line.action, line.detail)
 
     def close(self) -> None:
         self._committer.close()

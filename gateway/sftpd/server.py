@@ -31,6 +31,7 @@ from gateway.sftpd.tending import tend
 from gateway.sftpd.transport import bound_channel, transport_over
 from gateway.sftpd.uploading import Memory
 from gateway.sftpd.wire import BadPacket
+from gateway.worker.committer import Closed
 
 log = logging.getLogger(__name__)
 
@@ -165,9 +166,9 @@ class Server:
             guest.sessions.append(session)
         bound_channel(channel)
         thread = threading.Thread(target=self._run, args=(guest, session, channel, login), name="sftp", daemon=True)
-        guest.threads.append(thread)
         self._bans.succeeded(neighbourhood(guest.address))
         thread.start()
+        guest.threads.append(thread)  # `stop` joins what stands here, and only a started thread can be joined
         return True
 
     def _pace(self, login: Login) -> Pace:
@@ -180,9 +181,7 @@ class Server:
 
     def _run(self, guest: Guest, session: Session, channel: paramiko.Channel, login: Login) -> None:
         actor, began = f"sftp:{login.user}", time.monotonic()
-        self._keeper.submit(
-            Noted(actor, "sftp-login", login.connection, {"from": guest.address, "with": guest.door.how})
-        )
+        self._keeper.note(Noted(actor, "sftp-login", login.connection, {"from": guest.address, "with": guest.door.how}))
         why = "they left"
         try:
             session.run()
@@ -191,6 +190,8 @@ class Server:
             why = f"what they sent is no SFTP: {error}"
         except GONE as error:
             why = f"the connection broke ({type(error).__name__})"
+        except Closed:
+            why = "the gateway is stopped"
         except Exception:
             why = "a defect of ours"
             log.exception("a session of %s ended", login.connection)
@@ -205,7 +206,7 @@ class Server:
             "refused": counts.refused,
             "ended": guest.why_ended or why,
         }
-        self._keeper.submit(Noted(actor, "sftp-session", login.connection, detail))
+        self._keeper.note(Noted(actor, "sftp-session", login.connection, detail))
         log.info("%s: %s", login.connection, ", ".join(f"{name} {value}" for name, value in detail.items()))
         with contextlib.suppress(*GONE):
             channel.close()
@@ -220,7 +221,8 @@ class Server:
             logins = self._logins()
             for guest in guests:
                 if not guest.transport.is_alive():
-                    self._leave(guest)
+                    if not guest.sessions:  # what they sent last may still be on its way into the store
+                        self._leave(guest)
                 elif why := self._over(guest, logins):
                     guest.end(why)
             if time.monotonic() - tended > TEND_EVERY_S:
@@ -267,4 +269,4 @@ class Server:
                 {"user": login.user, "connection": login.connection, "address": address},
                 f"SFTP login {login.user}",
             )
-        self._keeper.submit(Noted(f"sftp:{address}", "sftp-closed", "address", {"user": user}, alert))
+        self._keeper.note(Noted(f"sftp:{address}", "sftp-closed", "address", {"user": user}, alert))

@@ -27,6 +27,7 @@ from gateway.sftpd.login import Login
 from gateway.sftpd.uploading import Memory, Upload
 from gateway.sftpd.wire import Code, Entry, Fields, Kind, Refusal
 from gateway.store import uploads
+from gateway.worker.committer import Closed
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +153,8 @@ class Session:
                 return wire.status(number, error.code, str(error))
             case QuotaFull() | uploads.Overtaken():
                 return wire.status(number, Code.FAILURE, str(error))
+            case Closed():
+                return wire.status(number, Code.FAILURE, "the gateway is being stopped; send it again in a minute")
             case NotThere():
                 return wire.status(number, Code.NO_SUCH_FILE, str(error))
         log.error("a request of %s failed", self._login.connection, exc_info=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -81,3 +82,19 @@ def test_a_session_leaves_its_line_in_the_log(site: SftpSite, tmp_path: Path) ->
     assert rows["sftp-login"].actor == "sftp:blue-ridge"
     detail = json.loads(rows["sftp-session"].detail)
     assert (detail["received"], detail["bytes_in"], detail["from"]) == (1, 3, "127.0.0.1")
+
+
+def test_a_session_that_outlives_the_store_ends_without_a_fault(
+    site: SftpSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = site.client()
+    file = client.open("/inbox/a", "wb")
+    file.write(b"ISA")
+    with caplog.at_level(logging.INFO, logger="gateway.sftpd"):
+        site.keeper.close()
+        file.close()  # paramiko does not wait for this answer, but the next one comes after it
+        assert client.listdir("/inbox") == []
+        site.server.stop()
+    assert "sftp-session at the very end" in caplog.text
+    assert "defect" not in caplog.text
+    assert site.received() == {}
