@@ -29,7 +29,7 @@ from gateway.cli.story.parties import Gateway, free_port
 from gateway.partners.book import Book
 from gateway.pipeline import publishing
 from gateway.settings import Settings
-from gateway.store import ids, payloads, schema
+from gateway.store import ids, keys, payloads, schema
 from gateway.store.engine import Record, Store
 
 RETAILER, SUPPLIER = "harbor-pine", "northwind"
@@ -154,10 +154,8 @@ def _side(name: str, folder: Path, port: int, database: str, key: str, in_front:
     side = Side(name, home, port, store, gateway, in_front)
     made = issue("test", frozenset({Scope.INTERNAL_READ, Scope.INTERNAL_WRITE}), "production")
     side.token = made.token
-    row = {"name": "test", "hash": made.key.hash, "scopes": json.dumps(sorted(made.key.scopes)), "lane": "production"}
     with store.begin() as tx:
-        (number,) = ids.take(tx, "api_key")
-        tx.insert(schema.api_key, [{"id": number, **row, "partner": None, "created_at": tx.now, "revoked_at": None}])
+        keys.add(tx, [made.key])
     return side
 
 

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import bindparam, select
 
 from gateway.access.keys import ApiKey, hash_of
 from gateway.access.scopes import Scope
@@ -22,9 +21,8 @@ from gateway.api.problems import Problem
 from gateway.api.refusals import Refusals
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival
-from gateway.store import idempotency
+from gateway.store import idempotency, keys
 from gateway.store.engine import Store, Tx
-from gateway.store.schema import api_key
 
 LARGE_AT_ONCE = 8
 """Bodies too large for memory that one process takes at a time; more wait, and their senders with them."""
@@ -79,16 +77,9 @@ async def key_of(
     return found
 
 
-_valid = select(api_key).where(api_key.c.hash == bindparam("_hash"), api_key.c.revoked_at.is_(None))
-
-
 def _look_up(store: Store, digest: str) -> ApiKey | None:
     with store.read() as view:
-        row = view.first(_valid, {"_hash": digest})
-    if row is None:
-        return None
-    scopes = frozenset(Scope(scope) for scope in json.loads(row.scopes))
-    return ApiKey(row.name, row.hash, scopes, row.lane, row.partner)
+        return keys.valid(view, digest)
 
 
 def _who_are_you(detail: str) -> Problem:

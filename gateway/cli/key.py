@@ -16,9 +16,9 @@ from gateway.cli.opening import opened_store
 from gateway.cli.stop import Stop
 from gateway.cli.times import rfc3339
 from gateway.pipeline import publishing
-from gateway.store.engine import Tx
-from gateway.store.ids import take
-from gateway.store.schema import api_key, audit
+from gateway.pipeline.again import note
+from gateway.store import keys
+from gateway.store.schema import api_key
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -61,22 +61,8 @@ def new(
                 raise Stop(f"there is no partner {partner!r} in what is published; `gateway apply` publishes")
         if tx.first(select(api_key.c.id).where(api_key.c.name == name)) is not None:
             raise Stop(f"there is a key {name!r} already; revoked keys keep their name for the audit")
-        tx.insert(
-            api_key,
-            [
-                {
-                    "id": take(tx, "api_key")[0],
-                    "name": name,
-                    "hash": issued.key.hash,
-                    "scopes": json.dumps(sorted(issued.key.scopes)),
-                    "lane": issued.key.lane,
-                    "partner": partner,
-                    "created_at": tx.now,
-                    "revoked_at": None,
-                }
-            ],
-        )
-        _record(tx, "key made", name)
+        keys.add(tx, [issued.key])
+        note(tx, who(), "key made", f"key:{name}")
     if as_json:
         print(json.dumps({"name": name, "key": issued.token, "scopes": sorted(issued.key.scopes), "lane": lane.value}))
         return
@@ -109,20 +95,8 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None
         wanted = api_key.update().where(api_key.c.name == name, api_key.c.revoked_at.is_(None))
         if tx.execute(wanted.values(revoked_at=tx.now)).rowcount != 1:
             raise Stop(f"there is no key {name!r} that could be revoked; `gateway key list` shows them")
-        _record(tx, "key revoked", name)
+        note(tx, who(), "key revoked", f"key:{name}")
     print(f"{name} opens nothing any more.")
-
-
-def _record(tx: Tx, action: str, name: str) -> None:
-    row = {
-        "id": take(tx, "audit")[0],
-        "at": tx.now,
-        "actor": who(),
-        "action": action,
-        "subject": f"key:{name}",
-        "detail": None,
-    }
-    tx.insert(audit, [row])
 
 
 def _day(instant: int) -> str:

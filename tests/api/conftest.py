@@ -23,9 +23,8 @@ from gateway.partners.book import Book
 from gateway.pipeline import publishing
 from gateway.pipeline.house import Furniture, House
 from gateway.pipeline.receive import receive
-from gateway.store import schema
+from gateway.store import keys
 from gateway.store.engine import Store
-from gateway.store.ids import take
 from gateway.systems.connector import Connector
 from gateway.worker.committer import Committer
 
@@ -35,16 +34,7 @@ LARGEST = 200_000
 def _key(store: Store, name: str, scopes: list[str], lane: str = "production", partner: str | None = None) -> str:
     made = issue(name, parse_scopes(scopes), lane, partner)
     with store.begin() as tx:
-        row = {
-            "id": take(tx, "api_key")[0],
-            "name": name,
-            "hash": made.key.hash,
-            "scopes": '["' + '","'.join(sorted(made.key.scopes)) + '"]',
-            "lane": lane,
-            "partner": partner,
-            "created_at": tx.now,
-        }
-        tx.insert(schema.api_key, [row])
+        keys.add(tx, [made.key])
     return made.token
 
 

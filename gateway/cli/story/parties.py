@@ -21,7 +21,7 @@ from typing import Any
 
 from gateway.access.keys import IssuedKey
 from gateway.settings import Settings, variable
-from gateway.store import ids, schema
+from gateway.store import keys
 from gateway.store.engine import Store
 
 ROOT = Path(__file__).parents[3]  # where the package `gateway` stands
@@ -163,11 +163,7 @@ def surroundings(settings: Settings, chosen: Mapping[str, Any], secrets: Mapping
 def hand_out(store: Store, made: Sequence[IssuedKey]) -> tuple[str, ...]:
     """Store keys; their tokens, in the same order."""
     with store.begin() as tx:
-        for number, one in zip(ids.take(tx, "api_key", len(made)), made, strict=True):
-            key = one.key
-            row = {"id": number, "name": key.name, "hash": key.hash, "scopes": json.dumps(sorted(key.scopes))}
-            more = {"lane": key.lane, "partner": key.partner, "created_at": tx.now, "revoked_at": None}
-            tx.insert(schema.api_key, [{**row, **more}])
+        keys.add(tx, [one.key for one in made])
     return tuple(one.token for one in made)
 
 

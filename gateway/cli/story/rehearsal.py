@@ -29,7 +29,7 @@ from gateway.cli.story.parties import ROOT, Gateway, Simulator, StoryFailed, end
 from gateway.partners.book import Book
 from gateway.pipeline.telling import KINDS
 from gateway.settings import Settings
-from gateway.store import ids, schema
+from gateway.store import keys
 from gateway.store.engine import Store
 
 PATIENCE_S = 40.0  # for one step; on a machine with nothing else to do each takes a second or two
@@ -294,7 +294,7 @@ def staged(files: Mapping[str, str], partner: str, home: Path) -> Iterator[Stage
     settings.first_run()
     with settings.open_store() as store:
         store.migrate()
-        theirs, ours = keys(store, partner, lane)
+        theirs, ours = _keys(store, partner, lane)
     folders = ("--partners", str(home / "partners"), "--maps", str(home / "maps"))
     talk = ("--send-to", f"{at.gateway}/partner/v1/documents", "--send-key", theirs, "--as2", f"{at.gateway}/as2")
     reach = ("--sftp", f"127.0.0.1:{sftp}", "--password", token, "--key", token, "--lane", lane)
@@ -324,16 +324,12 @@ def staged(files: Mapping[str, str], partner: str, home: Path) -> Iterator[Stage
         yield Stage(book, partner, lane, gateway, simulator, ours, found)
 
 
-def keys(store: Store, partner: str, lane: str) -> tuple[str, str]:
+def _keys(store: Store, partner: str, lane: str) -> tuple[str, str]:
     """A key of theirs and one of ours, in one lane."""
     made = [
         issue("rehearsal-partner", frozenset({Scope.PARTNER_SEND, Scope.PARTNER_READ}), lane, partner),
         issue("rehearsal", frozenset({Scope.INTERNAL_READ, Scope.INTERNAL_WRITE}), lane),
     ]
     with store.begin() as tx:
-        for number, one in zip(ids.take(tx, "api_key", len(made)), made, strict=True):
-            key = one.key
-            row = {"id": number, "name": key.name, "hash": key.hash, "scopes": json.dumps(sorted(key.scopes))}
-            more = {"lane": key.lane, "partner": key.partner, "created_at": tx.now, "revoked_at": None}
-            tx.insert(schema.api_key, [{**row, **more}])
+        keys.add(tx, [one.key for one in made])
     return made[0].token, made[1].token
