@@ -15,6 +15,8 @@ from gateway.canonical.inventory import (
     ReceivingException,
     StockMovement,
     StockReceipt,
+    StockTransfer,
+    TransferLine,
 )
 from gateway.canonical.invoice import Invoice, InvoiceLine
 from gateway.canonical.item import Item, Packing
@@ -78,11 +80,13 @@ __all__ = [
     "Source",
     "StockMovement",
     "StockReceipt",
+    "StockTransfer",
     "Stop",
     "Tax",
     "TenderResponse",
     "Terms",
     "Text",
+    "TransferLine",
     "TransportStatus",
     "UnknownDocument",
     "WarehouseLine",

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.canonical.document import Document
 from gateway.canonical.file_acknowledgement import FileAcknowledgement
-from gateway.canonical.inventory import Inventory, InventoryAdjustment, StockReceipt
+from gateway.canonical.inventory import Inventory, InventoryAdjustment, StockReceipt, StockTransfer
 from gateway.canonical.invoice import Invoice
 from gateway.canonical.item import Item
 from gateway.canonical.order import Order
@@ -34,6 +34,7 @@ DOCUMENTS: dict[str, type[Document]] = {
         Inventory,
         InventoryAdjustment,
         StockReceipt,
+        StockTransfer,
         Return,
         Item,
         WarehouseOrder,

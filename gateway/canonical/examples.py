@@ -9,6 +9,7 @@ from decimal import Decimal
 from gateway.canonical.charge import Charge
 from gateway.canonical.document import Document
 from gateway.canonical.gs1 import check_digit
+from gateway.canonical.inventory import ReceivedLine, StockReceipt, StockTransfer, TransferLine
 from gateway.canonical.invoice import Invoice, InvoiceLine
 from gateway.canonical.order import Order, OrderLine
 from gateway.canonical.order_response import LineOutcome, OrderResponse, OrderResponseLine
@@ -90,10 +91,25 @@ def _at(party: Party, role: str) -> Party:
     return party.model_copy(update={"role": role})
 
 
+def stock_transfer(number: str, now: dt.datetime) -> StockTransfer:
+    """One article on its way to a warehouse."""
+    return StockTransfer(
+        transfer_number=number,
+        purpose="full-detail",
+        shipped_on=now.date(),
+        shipment_number=number,
+        warehouse=Party(name="Rehearsal Hall", identifiers={"buyer": "H1"}),
+        carrier=Carrier(mode="M", scac="XXXX"),
+        lines=[TransferLine(quantity=_each(24), identifiers={"sku": "ART-1"})],
+        total_shipped=Decimal(24),
+    )
+
+
 FIRST: Mapping[str, Callable[[str, dt.datetime], Document]] = {
     "order": order,
     "warehouse-order": warehouse_order,
     "load-tender": load_tender,
+    "stock-transfer": stock_transfer,
 }
 """What begins something: a number, now -> the document."""
 
@@ -179,6 +195,23 @@ def advise(said: WarehouseOrder, number: str, now: dt.datetime) -> WarehouseShip
     )
 
 
+def receive(said: StockTransfer, number: str, now: dt.datetime) -> StockReceipt:
+    lines = [
+        ReceivedLine(identifiers=line.identifiers, received=line.quantity.value, unit=line.quantity.unit)
+        for line in said.lines
+    ]
+    return StockReceipt(
+        purpose="full-detail",
+        receipt_number=number,
+        depositor_order_number=said.transfer_number,
+        shipment_number=said.shipment_number,
+        received=Moment(date=now.date()),
+        warehouse=said.warehouse,
+        lines=lines,
+        total_received=said.total_shipped,
+    )
+
+
 def take(said: LoadTender, number: str, now: dt.datetime) -> TenderResponse:
     return TenderResponse(
         tender_number=said.tender_number,
@@ -220,6 +253,7 @@ def freight(said: LoadTender, number: str, now: dt.datetime) -> Invoice:
 ANSWERS: Mapping[str, Mapping[str, Callable[..., Document]]] = {
     "order": {"order-response": respond, "shipment": despatch, "invoice": bill},
     "warehouse-order": {"warehouse-shipping-advice": advise},
+    "stock-transfer": {"stock-receipt": receive},
     "load-tender": {"tender-response": take, "transport-status": report, "invoice": freight},
 }
 """Kind -> the kinds that answer it, and how: what was said, a number, now -> the answer."""

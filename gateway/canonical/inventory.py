@@ -12,7 +12,7 @@ from pydantic import Field
 from gateway.canonical.document import Document
 from gateway.canonical.party import Party
 from gateway.canonical.terms import Carrier
-from gateway.canonical.values import Moment, Node, Reference, Text
+from gateway.canonical.values import Moment, Node, Note, Quantity, Reference, Text
 
 
 class InventoryState(StrEnum):
@@ -90,6 +90,48 @@ class InventoryAdjustment(Document):
 
     def key(self) -> str:
         return self.adjustment_number
+
+
+class TransferLine(Node):
+    """One article that is on its way."""
+
+    quantity: Quantity
+    upc_case: Text | None = None
+    identifiers: dict[str, Text]
+    description: Text | None = None
+    lot: Text | None = None
+    references: list[Reference] = Field(default_factory=list)
+
+
+class StockTransfer(Document):
+    """Goods on their way to a warehouse: what it may expect, told by their owner before they are there."""
+
+    kind: ClassVar[str] = "stock-transfer"
+    schema_version: ClassVar[int] = 1
+
+    transfer_number: Text  # of the goods' owner; the receipt repeats it
+    purpose: Text
+    shipped_on: dt.date | None = None
+    expected: dt.date | None = None
+    shipment_number: Text | None = None
+    agent_shipment_number: Text | None = None
+    master_reference: Text | None = None
+    link_number: Text | None = None
+    bill_of_lading: Text | None = None
+    warehouse: Party | None = None
+    depositor: Party | None = None
+    ship_from: Party | None = None
+    parties: list[Party] = Field(default_factory=list)
+    references: list[Reference] = Field(default_factory=list)
+    notes: list[Note] = Field(default_factory=list)
+    carrier: Carrier | None = None
+    lines: list[TransferLine]
+    total_shipped: Decimal | None = None
+    weight: Quantity | None = None
+    volume: Quantity | None = None
+
+    def key(self) -> str:
+        return self.transfer_number
 
 
 class ReceivingException(Node):

@@ -14,12 +14,12 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from gateway.canonical import InventoryAdjustment, StockReceipt
+from gateway.canonical import InventoryAdjustment, StockReceipt, StockTransfer
 from gateway.flows.commands import Ask, Call, Command
 from gateway.flows.flow import FlowState
 
 KINDS = frozenset({InventoryAdjustment.kind, StockReceipt.kind})
-ADJUSTED, RECEIVED = "inventory.adjusted", "inventory.received"
+ADJUSTED, RECEIVED, ANNOUNCED = "inventory.adjusted", "inventory.received", "inventory.announced"
 CAME_IN = "received"  # the reason of a movement that is an arrival
 
 
@@ -57,6 +57,13 @@ def said(report: InventoryAdjustment | StockReceipt) -> dict[str, Any]:
         return {"number": report.key(), "date": date, **order, "movements": movements, "exceptions": exceptions}
     movements = [_movement(one, one.quantity, one.reason) for one in report.movements]
     return {"number": report.key(), "date": report.adjusted.date.isoformat(), "movements": movements}
+
+
+def announced(transfer: StockTransfer) -> dict[str, Any]:
+    """A stock transfer as data: what is on its way, and when it should be there. It moves nothing yet."""
+    goods = [{"item": _name(one.identifiers), "quantity": _plain(one.quantity.value)} for one in transfer.lines]
+    expected = {"expected": transfer.expected.isoformat()} if transfer.expected else {}
+    return {"number": transfer.key(), **expected, "goods": goods}
 
 
 def _movement(line: Any, quantity: Decimal, reason: str) -> dict[str, Any]:

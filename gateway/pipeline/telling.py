@@ -16,6 +16,7 @@ KINDS = {
     "inventory": "stock report",
     "inventory-adjustment": "stock adjustment",
     "stock-receipt": "stock receipt",
+    "stock-transfer": "stock transfer",
     "return": "return",
     "warehouse-order": "warehouse order",
     "warehouse-shipping-advice": "warehouse shipping advice",
@@ -128,6 +129,10 @@ def event_words(kind: str, data: Mapping[str, Any], ids: Mapping[str, str]) -> s
             if kind == "inventory.received":
                 return f"Receipt {known['number']}: {said or 'nothing'} came in at {known['partner']}."
             return f"Stock adjustment {known['number']}: {said}."
+        case "inventory.announced":
+            goods = ", ".join(f"{spoken(one['quantity'])} of {spoken(one['item'])}" for one in data.get("goods", ()))
+            by = f", expected {spoken(data['expected'])}" if data.get("expected") else ""
+            return f"{known['partner']} sends {goods or 'goods'}, stock transfer {known['number']}{by}."
         case "inventory.reported":
             return f"{known['partner']} reports what it has in stock, number {known['number']}."
         case "return.requested":

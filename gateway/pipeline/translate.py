@@ -31,6 +31,7 @@ from gateway.canonical import (
     Return,
     Shipment,
     StockReceipt,
+    StockTransfer,
     WarehouseOrder,
     WarehouseShippingAdvice,
 )
@@ -67,6 +68,7 @@ FACTS = {
     "file-acknowledgement": "file.acknowledged",
     "inventory-adjustment": stock.ADJUSTED,
     "stock-receipt": stock.RECEIVED,
+    "stock-transfer": stock.ANNOUNCED,
     "item": "item.received",
     "return": returns.REQUESTED,
     "load-tender": "load.tendered",
@@ -436,6 +438,8 @@ def _facts_of(made: Document) -> dict[str, Any]:
             return advice.said(made)
         case InventoryAdjustment() | StockReceipt():
             return stock.said(made)
+        case StockTransfer():
+            return stock.announced(made)
         case Return():
             return returns.said(made)
     return {"number": made.key()}

@@ -16,8 +16,9 @@ from gateway.systems.connector import Connector
 
 
 @pytest.fixture(scope="session")
-def book() -> Book:
-    return Book.load(ROOT / "partners", ROOT / "maps")
+def book(request: pytest.FixtureRequest) -> Book:
+    """The example's, or those of another house."""
+    return Book.load(getattr(request, "param", ROOT / "partners"), ROOT / "maps")
 
 
 @pytest.fixture

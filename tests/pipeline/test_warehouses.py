@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from pipeline_road import Road
+from pipeline_road import ROOT, Road
 from road_documents import interchange, order
 from sqlalchemy import select
 
@@ -297,6 +297,22 @@ def test_what_arrived_is_booked_once_and_what_was_damaged_is_asked_about(road: R
     (item,) = road.rows(schema.work_item)
     assert item.title == "Not everything of receipt WR-881 came in as announced: 2 of THROW-1 damaged."
     assert [row.type for row in road.rows(schema.event)] == ["inventory.received"]
+
+
+@pytest.mark.parametrize("book", [ROOT / "sample_docs/houses/blue-ridge"], indirect=True)
+def test_goods_on_their_way_to_a_warehouse_of_ours_are_a_fact_of_their_own(road: Road) -> None:
+    case = ROOT / "sample_docs/maps/x12-943-stock-transfer/two-articles"
+    sets = [line.rstrip("~") for line in (case / "document.edi").read_text().splitlines()[2:-2]]
+    told = interchange([sets], sender="NORTHWIND", receiver="BLUERIDGE", functional_id="AR")
+    road.receive(told, connection="northwind")
+    road.work()
+    (event,) = road.rows(schema.event)
+    assert event.type == "inventory.announced"
+    assert json.loads(event.data)["goods"] == [
+        {"item": "NW-1001", "quantity": "240"},
+        {"item": "NW-2040", "quantity": "60"},
+    ]
+    assert codes(road) == []
 
 
 def test_a_return_is_opened_once_in_the_erp_and_stands_with_its_order(road: Road) -> None:
