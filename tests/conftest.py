@@ -17,10 +17,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
+
+# How long an example takes says what else the machine does; speed is measured in benchmarks/. What lands is judged by
+# the same examples every time (.ci/run); new ones are looked for wherever else the tests run.
+settings.register_profile(
+    "gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("gateway")
 
 KEY = bytes(range(32))
 _numbers = itertools.count()

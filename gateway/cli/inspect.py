@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from re import fullmatch
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import packed
 from gateway.formats.file import Inspected
 from gateway.formats.report import Verdict
 
@@ -29,7 +30,8 @@ def inspect(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Files and folders, any mix of X12, EDIFACT, XML, CSV, JSON and AS2; - is stdin, T-12 what is stored."
+            help="Files, folders, .zip and .gz with any mix of X12, EDIFACT, XML, CSV, JSON and AS2; "
+            "- is stdin, T-12 what is stored."
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
@@ -82,7 +84,7 @@ def _opened(names: Iterable[str], connection: str | None) -> Iterator[tuple[str,
     """Each file with its name; None where it cannot be opened, which is said on stderr."""
     for name in names:
         if name == "-":
-            yield name, _inspected(name, sys.stdin.buffer, connection)
+            yield name, _inspected(name, chunks_of(sys.stdin.buffer), connection)
             continue
         if fullmatch(r"[Tt]-\d{1,18}", name) and not Path(name).exists():
             yield name, _stored(name, connection)
@@ -92,16 +94,21 @@ def _opened(names: Iterable[str], connection: str | None) -> Iterator[tuple[str,
             print(f"gateway: {name}: there is no file in this folder", file=sys.stderr)
             yield name, None
         for path in paths:
+            inside = str(path)
             try:
-                with path.open("rb") as stream:
-                    yield str(path), _inspected(str(path), stream, connection)
-            except OSError as error:
-                print(f"gateway: {path}: {error.strerror}", file=sys.stderr)
-                yield str(path), None
+                for inside, stream in packed.contents(path):
+                    broken: list[Exception] = []
+                    yield inside, _inspected(inside, _until_broken(stream, broken), connection)
+                    if broken:
+                        raise broken[0]
+            except packed.FAULTS as error:
+                from gateway.cli.inspection_text import safe
+
+                print(f"gateway: {safe(inside)}: {packed.said(error)}", file=sys.stderr)
+                yield inside, None
 
 
-def _inspected(name: str, stream: BinaryIO, connection: str | None) -> Inspected | As2Found:
-    chunks = chunks_of(stream)
+def _inspected(name: str, chunks: Iterator[bytes], connection: str | None) -> Inspected | As2Found:
     head = next(chunks, b"")
     return _by_its_head(name, head, chunks, connection, None)
 
@@ -132,7 +139,15 @@ def _files(path: Path) -> list[Path]:
     return sorted(found for found in inside if not any(p.startswith(".") for p in found.relative_to(path).parts))
 
 
-def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
+def chunks_of(stream: IO[bytes]) -> Iterator[bytes]:
     """A stream in pieces."""
     while chunk := stream.read(CHUNK):
         yield chunk
+
+
+def _until_broken(stream: IO[bytes], broken: list[Exception]) -> Iterator[bytes]:
+    """What can be read of a stream is inspected; the fault that ended it is kept for afterwards."""
+    try:
+        yield from chunks_of(stream)
+    except packed.FAULTS as error:
+        broken.append(error)

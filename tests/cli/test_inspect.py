@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,37 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert b"No such file" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_what_was_packed_is_inspected_as_it_came(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("orders/1.edi", ORDER)
+        archive.writestr("orders/2.edi", MESSAGE)
+    (tmp_path / "b.edi.gz").write_bytes(gzip.compress(ORDER.encode()))
+    with zipfile.ZipFile(tmp_path / "c.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    done = gateway(str(tmp_path), "--json")
+    found = {
+        said["file"].removeprefix(f"{tmp_path}/"): said["format"] for said in map(json.loads, done.stdout.splitlines())
+    }
+    assert found == {
+        "a.zip/orders/1.edi": "x12",
+        "a.zip/orders/2.edi": "edifact",
+        "b.edi.gz": "x12",
+        "c.xlsx": "unknown",
+    }
+    assert done.stderr == b""
+
+
+def test_a_broken_archive_is_one_sentence_and_what_could_be_read_is_shown(tmp_path: Path) -> None:
+    many = gzip.compress((ORDER * 20_000).encode(), 1)  # more than one block, so the cut is met while it is read
+    (tmp_path / "cut.gz").write_bytes(many[: len(many) // 2])
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 and no more")
+    done = gateway(str(tmp_path))
+    assert done.returncode == 2
+    assert b"interchange 000000001" in done.stdout
+    assert [line.split(b": ")[1].rpartition(b"/")[2] for line in done.stderr.splitlines()] == [b"bad.zip", b"cut.gz"]
+    assert done.stderr.count(b"it cannot be unpacked") == 2
 
 
 def test_a_fault_stands_under_its_segment_with_the_element_marked() -> None:
