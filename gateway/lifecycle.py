@@ -123,6 +123,9 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.WRAPPED, O.GAVE_UP): S.UNDELIVERED,
     (S.UNDELIVERED, O.DELIVERED): S.SENT,
     (S.UNDELIVERED, O.DELIVERED_UNANSWERED): S.AWAITING_CONFIRMATION,
+    # They have it: their word counts for more than our note that it did not arrive.
+    (S.UNDELIVERED, O.CONFIRMED): S.CONFIRMED,
+    (S.UNDELIVERED, O.REFUSED): S.REFUSED,
     # An answer can overtake our own note that the bytes left the house.
     (S.WRAPPED, O.CONFIRMED): S.CONFIRMED,
     (S.WRAPPED, O.REFUSED): S.REFUSED,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select, update
@@ -79,7 +79,15 @@ def _number(tx: Tx, portion: Portion) -> None:
         group.id = number
 
 
-Used = dict[tuple[str, str, str, str], tuple[int, str]]  # company, partner, lane, number -> first id and content
+class Earlier(NamedTuple):
+    """An interchange that was used under a number."""
+
+    id: int
+    content: str
+    transmission_id: int
+
+
+Used = dict[tuple[str, str, str, str], list[Earlier]]  # company, partner, lane, number -> the first of them first
 
 
 def _judge(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) -> None:
@@ -97,14 +105,21 @@ def _judge(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) 
             one.status = InterchangeStatus.REJECTED
             portion.alerts.append(_rejected(one))
             continue
-        earlier = used.get(_number_of(one))
-        if earlier is not None and earlier[0] != one.id and not _settled_by_person(one):
-            _repeat(tx, book, one, *earlier, portion)
+        before = [earlier for earlier in used[_number_of(one)] if earlier.id != one.id]
+        if _settled_by_person(one):
+            if any(_is_this(earlier, one) for earlier in before):
+                one.status = (
+                    InterchangeStatus.DUPLICATE
+                )  # it was well the first time: they wanted another one of its file
+                continue
+        elif before:
+            _repeat(tx, book, one, before[0], portion)
             continue
         refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
         assert one.id is not None
-        used.setdefault(_number_of(one), (one.id, one.values["content_sha256"]))
+        if one.values["company"] is not None:
+            used[_number_of(one)].append(Earlier(one.id, one.values["content_sha256"], one.row.id))
 
 
 def _number_of(one: Interchange) -> tuple[str, str, str, str]:
@@ -112,24 +127,30 @@ def _number_of(one: Interchange) -> tuple[str, str, str, str]:
     return values["company"], values["partner"], values["lane"], values["control_number"]
 
 
+def _is_this(earlier: Earlier, one: Interchange) -> bool:
+    return (earlier.transmission_id, earlier.content) == (one.row.id, one.values["content_sha256"])
+
+
 def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
-    """The numbers of these interchanges that were used before, each with its first interchange that was used."""
-    numbers = sorted({_number_of(one) for one in closed if one.aside is None and not one.agreement})
+    """The numbers of these interchanges that were used before. What is for none of our companies has no number."""
+    ours = [one for one in closed if one.aside is None and not one.agreement and one.values["company"] is not None]
+    numbers = sorted({_number_of(one) for one in ours})
     # Two workers with the same number at the same moment: the second waits and then sees the first.
     tx.take_turns(["interchange " + "|".join(number) for number in numbers])
-    used: Used = {}
+    used: Used = defaultdict(list)
     by_parties: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for company, partner, lane, used_number in numbers:
         by_parties[company, partner, lane].append(used_number)
     for (company, partner, lane), theirs in by_parties.items():
         for row in tx.all(_same_numbers, {"_company": company, "_partner": partner, "_lane": lane, "_numbers": theirs}):
-            used.setdefault((company, partner, lane, row.control_number), (row.id, row.content_sha256))
+            number = company, partner, lane, row.control_number
+            used[number].append(Earlier(row.id, row.content_sha256, row.transmission_id))
     return used
 
 
 _i = interchange.c
 _same_numbers = (
-    select(_i.id, _i.control_number, _i.content_sha256)
+    select(_i.id, _i.control_number, _i.content_sha256, _i.transmission_id)
     .where(_i.company == bindparam("_company"), _i.partner == bindparam("_partner"), _i.lane == bindparam("_lane"))
     .where(_i.direction == "in", among(_i.control_number, "_numbers"))
     .where(_i.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]))
@@ -142,9 +163,9 @@ def _settled_by_person(one: Interchange) -> bool:
     return bool(one.row.reason == RUN_AGAIN)
 
 
-def _repeat(tx: Tx, book: Book, one: Interchange, earlier: int, content: str, portion: Portion) -> None:
+def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Earlier, portion: Portion) -> None:
     agreement = next((book.agreements[g.values["agreement"]] for g in one.groups if g.values["agreement"]), None)
-    same = content == one.values["content_sha256"]
+    same = earlier.content == one.values["content_sha256"]
     policy = "hold" if agreement is None else _policy(agreement.duplicates, same=same)
     if not same and policy in ("hold", "warn"):
         number = one.values["control_number"]
@@ -161,7 +182,7 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: int, content: str, po
         )
     if same and policy != "ignore":
         one.status = InterchangeStatus.DUPLICATE
-        _answer_again(tx, earlier)
+        _answer_again(tx, earlier.id)
     elif not same and policy == "hold":
         one.status = InterchangeStatus.QUARANTINED
     else:

@@ -45,7 +45,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from gateway.store import wake
@@ -367,6 +367,13 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def is_trouble(error: Exception) -> bool:
+    """The database was away, full or busy: trying again may help, whatever was to be stored."""
+    return isinstance(error, (OperationalError, InterfaceError)) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 class _WriterQueue:

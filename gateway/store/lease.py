@@ -48,6 +48,9 @@ FINISHED: Mapping[str, Any] = {"stage": None, "due_at": None}
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+DIED = "the process that worked on it ended in the middle"
+"""`last_error` of a suspect."""
+
 _NOT_LEASED = {"lease_owner": None, "lease_until": None}
 
 
@@ -248,14 +251,16 @@ def _take(tx: Tx, table: Table, rows: Sequence[Record], owner: str, lease_us: in
         return []
     suspect = rows[0].lease_owner is not None
     chosen = [rows[0].id] if suspect else [row.id for row in rows if row.lease_owner is None]
-    leased = tx.all(_lease(table), {"among": chosen, "_owner": owner, "_until": tx.now + lease_us})
+    leased = tx.all(_lease(table, suspect), {"among": chosen, "_owner": owner, "_until": tx.now + lease_us})
     return sorted(leased, key=lambda row: (row.due_at, row.id))
 
 
 @cache
-def _lease(table: Table) -> ReturningUpdate[Any]:
+def _lease(table: Table, suspect: bool) -> ReturningUpdate[Any]:
     c = table.c
     leased: dict[str, Any] = {"lease_owner": bindparam("_owner"), "lease_until": bindparam("_until")}
+    if suspect:
+        leased["last_error"] = DIED
     chosen = update(table).where(among(c.id)).values(leased)
     return chosen.values(lease_fence=c.lease_fence + 1, attempts=c.attempts + 1).returning(*c)
 

@@ -168,6 +168,8 @@ def settle(connector: Connector, command: Command) -> Outcome:
     """
     if command.uncertain:
         seen = connector.find(command)
+        if isinstance(seen, Retry):
+            return Unknown(seen.why, seen.after, seen.progress)  # as much in doubt as before
         if not isinstance(seen, Found):
             return seen
         command = replace(command, progress=seen.progress, uncertain=False)

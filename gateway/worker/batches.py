@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-
 from gateway.store import lease
-from gateway.store.engine import Record, Store, Tx
+from gateway.store.engine import Record, Store, Tx, is_trouble
 from gateway.store.retry import GiveUp
 from gateway.worker.keeper import Keeper
 from gateway.worker.moments import Moment, Reached, nothing
@@ -99,6 +97,8 @@ class Batches:
 
     def _work(self, batch: _Batch) -> None:
         try:
+            if any(row.last_error == lease.DIED and row.attempts > batch.stage.attempts for row in batch.rows):
+                raise RuntimeError(lease.DIED)
             results = list(zip(batch.rows, batch.stage.work(batch.rows), strict=True))
             self._reached(Moment.WORKED)
             self._gather(batch)
@@ -124,10 +124,11 @@ class Batches:
 
     def _one_by_one(self, batch: _Batch) -> None:
         """Work may have stored part of its effects in commits of its own: what it left in a row counts, not the row
-        as it was claimed."""
-        with self._store.read() as view:
-            now = {row.id: row for row in view.by_ids(batch.stage.table, [row.id for row in batch.rows])}
-        for row in (now.get(row.id, row) for row in batch.rows):
+        as it was claimed. A row that somebody else has claimed since is theirs."""
+        with self._store.begin() as tx:
+            held = {row.id for row in lease.hold(tx, batch.stage.table, batch.rows)}
+            now = {row.id: row for row in tx.by_ids(batch.stage.table, sorted(held))}
+        for row in (now[row.id] for row in batch.rows if row.id in held):
             try:
                 results = list(zip([row], batch.stage.work([row]), strict=True))
                 with self._store.begin() as tx:
@@ -150,8 +151,9 @@ class Batches:
         with self._store.begin() as tx:
             if not lease.hold(tx, stage.table, [row]):
                 return
-            decision = stage.retry.after_failure(row.attempts, tx.now, random.random())  # noqa: S311 - spreads retries
-            if isinstance(decision, GiveUp) or (row.attempts >= stage.attempts and not _is_database(error)):
+            tries = min(row.attempts, stage.retry.attempts - 1) if is_trouble(error) else row.attempts
+            decision = stage.retry.after_failure(tries, tx.now, random.random())  # noqa: S311 - spreads retries
+            if isinstance(decision, GiveUp) or (row.attempts >= stage.attempts and not is_trouble(error)):
                 values = stage.give_up(tx, row, said)
                 if "stage" in values:
                     lease.complete(tx, stage.table, [row], [{"last_error": said[:2000], **values}])
@@ -159,10 +161,3 @@ class Batches:
                     lease.stop(tx, stage.table, row, error=said, values=values)
             else:
                 lease.fail(tx, stage.table, row, due_at=decision.due_at, error=said)
-
-
-def _is_database(error: Exception) -> bool:
-    """The database was away, full or busy: trying again may help, whatever the row holds."""
-    return isinstance(error, (OperationalError, InterfaceError)) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )

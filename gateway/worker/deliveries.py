@@ -60,6 +60,8 @@ class Deliveries:
     """What the database has learnt while the tries were under way may be another end than the try's."""
     limits: Callable[[str], targets.Limits] = field(default=lambda target: targets.Limits())
     retry: Callable[[Record], RetryPolicy] = field(default=lambda row: RetryPolicy())
+    stop: Callable[[Tx, Record, str], Mapping[str, Any]] = lambda tx, row, error: {}
+    """Tells a person that the end of a try cannot be stored, and returns the delivery's column values."""
     stage: str = "deliver"
     lease_us: int = 60 * SECOND
     table: Table = schema.delivery
@@ -109,6 +111,10 @@ class Deliveries:
             wish = self.again(one.end)
             by_target[one.row.target].append(wish is None or wish.taken)
         targets.record(tx, by_target, self.limits)
+
+    def give_up(self, tx: Tx, row: Record, error: str) -> None:
+        if lease.hold(tx, schema.delivery, [row]):
+            lease.stop(tx, schema.delivery, row, error=error, values=self.stop(tx, row, error))
 
     def _decide(self, tx: Tx, row: Record, end: Any) -> RetryAt | GiveUp | None:
         wish = self.again(end)

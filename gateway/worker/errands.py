@@ -16,11 +16,14 @@ from typing import Any, Protocol
 
 from sqlalchemy import Table
 
-from gateway.store.engine import Record, Store, Tx, View
+from gateway.store.engine import Record, Store, Tx, View, is_trouble
 from gateway.worker.keeper import Keeper
 from gateway.worker.moments import Moment, Reached, nothing
 
 log = logging.getLogger(__name__)
+
+ALONE = 3
+"""How often an end is stored alone, after it could not be with others: two workers may meet in the same place."""
 
 
 class Errand(Protocol):
@@ -48,6 +51,9 @@ class Errand(Protocol):
 
     def record(self, tx: Tx, ended: Sequence[tuple[Record, Any]]) -> None:
         """Store how rows ended, and end their leases; rows that are not ours any more are left alone."""
+
+    def give_up(self, tx: Tx, row: Record, error: str) -> None:
+        """The end of a row cannot be stored: a defect of ours. End its lease, if it is ours still."""
 
 
 class Errands:
@@ -108,11 +114,17 @@ class Errands:
             with self._store.read() as view:
                 if not self._errand.is_due(view):
                     return False
-        with self._store.begin() as tx:
-            if ended:
-                self._errand.record(tx, ended)
-            claimed = self._errand.claim(tx, self._owner, free) if free > 0 else []
-            self._reached(Moment.RECORDED)
+        try:
+            with self._store.begin() as tx:
+                if ended:
+                    self._errand.record(tx, ended)
+                claimed = self._errand.claim(tx, self._owner, free) if free > 0 else []
+                self._reached(Moment.RECORDED)
+        except Exception as error:
+            if not ended or is_trouble(error):
+                raise
+            self._one_by_one()
+            return True
         self._unstored = []  # kept until here: a failed commit stores the same ends again
         self._under_way += len(claimed) - len(ended)
         if ended:
@@ -122,6 +134,27 @@ class Errands:
         for row in claimed:
             self._todo.put(row)
         return bool(ended or claimed)
+
+    def _one_by_one(self) -> None:
+        """One end that cannot be stored must not hold up the others, nor what is to be claimed."""
+        while self._unstored:
+            self._store_alone(*self._unstored[0])
+            del self._unstored[0]
+            self._under_way -= 1
+
+    def _store_alone(self, row: Record, end: Any) -> None:
+        for tries in range(1, ALONE + 1):
+            try:
+                with self._store.begin() as tx:
+                    self._errand.record(tx, [(row, end)])
+                return
+            except Exception as error:
+                if is_trouble(error):
+                    raise
+                if tries == ALONE:
+                    log.exception("%s %s: its end cannot be stored", self._errand.table.name, row.id)
+                    with self._store.begin() as tx:
+                        self._errand.give_up(tx, row, f"{type(error).__name__}: {error}")
 
     def stop(self, timeout_s: float) -> None:
         """Claim nothing more; let the calls under way end and store their ends."""

@@ -62,7 +62,7 @@ class Polls:
         wanted = self._schedules()
         if self._planned == frozenset(wanted):
             return
-        self._planned = frozenset(wanted)
+        tx.after_commit(lambda: setattr(self, "_planned", frozenset(wanted)))
         c = schema.poll.c
         known = {(row.name, row.lane): row for row in tx.all(select(schema.poll))}
         missing = [key for key in sorted(wanted) if key not in known]
@@ -114,3 +114,6 @@ class Polls:
                 case (cursor, after):
                     again = {"stage": STAGE, "due_at": after(tx.now), "cursor": cursor}
                     lease.complete(tx, schema.poll, [row], [again])
+
+    def give_up(self, tx: Tx, row: Record, error: str) -> None:
+        lease.fail(tx, schema.poll, row, due_at=tx.now + self.pauses.longest_us, error=error)

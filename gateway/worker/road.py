@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from gateway.lifecycle import DocumentStatus
+from gateway.lifecycle import DeliveryStatus, DocumentStatus
 from gateway.pipeline import (
     as2_send,
     confirm,
@@ -113,6 +113,7 @@ TABLES = {
     "unwrap": "transmission",
     "settle": "transmission",
     "pack": "delivery",
+    "deliver": "delivery",
     deliver.FETCH: "delivery",
     deadlines.STAGE: "timer",
 }  # stage -> whose rows; all others are documents'
@@ -145,6 +146,7 @@ def deliveries(house: House, limits: Callable[[str], Limits] = lambda target: Li
         record_ends=partial(_record_ends, house),
         overtaken=as2_send.overtaken,
         limits=limits,
+        stop=lambda tx, row, error: {**_give_up("deliver", tx, row, error), "status": DeliveryStatus.DEAD},
     )
 
 

@@ -121,3 +121,21 @@ def test_an_unexpected_failure_of_ours_is_tried_again_with_a_look(called: Road) 
     made = deliveries(called.house).unexpected(RuntimeError("boom"))
     assert isinstance(made, TryAgain)
     assert made.uncertain
+
+
+class Deaf(Witness):
+    """A system that cannot say what it has."""
+
+    def find(self, command: connector.Command) -> connector.Retry:  # type: ignore[override]
+        self.commands.append(command)
+        return connector.Retry("erp cannot be reached")
+
+
+def test_while_it_cannot_be_looked_up_it_stays_uncertain(called: Road) -> None:
+    house = deliver.House(called.store, called.house.book, lambda: {"erp": Deaf()}, called.house.sender)
+    end(called, submit(called), TryAgain("500", None, uncertain=True))
+    row = submit(called)
+    outcome = deliver.send(house, row)
+    assert isinstance(outcome, TryAgain)
+    end(called, row, outcome)
+    assert uncertain(submit(called))

@@ -340,3 +340,40 @@ def test_an_agreement_without_a_map_is_said_to_be_that(road: Road, book: Book) -
     assert item.code == "agreement-without-map"
     assert "850 0001 of harbor-pine came under the agreement harbor-pine/orders, which names no map" in item.title
     assert (item.who, "Name a map that reads a 850" in item.what_to_do) == ("Our engineer", True)
+
+
+def test_an_interchange_for_nobody_here_holds_up_no_other(road: Road) -> None:
+    stray, good = interchange([order("HP-1")], receiver="ELSEWHERE"), interchange([order("HP-2")], number=2)
+    road.receive(stray + good)
+    road.work()
+    assert codes(road) == ["no-agreement"]
+    found = {row.business_key or row.status for row in road.rows(schema.document, direction="in")}
+    assert found == {"held", "HP-2"}
+
+
+def test_a_file_run_again_for_one_interchange_repeats_no_other(road: Road) -> None:
+    good, strange = interchange([order("HP-1")]), interchange([order("HP-2")], number=2, sender="SOMEBODY")
+    receipt = road.receive(good + strange)
+    road.work()
+    road.deliver()
+    with road.store.begin() as tx:
+        again.reprocess_transmission(tx, receipt.transmission_id, by="clerk")
+    road.work()
+    road.deliver()
+    assert len(road.rows(schema.event, type="order.received")) == 1
+    assert len(road.rows(schema.document, status="done", direction="in")) == 1
+    assert len(road.files()) == 1
+
+
+def test_an_answer_to_what_we_gave_up_on_counts(road: Road) -> None:
+    """A 997 says more than our own note that a delivery failed."""
+    road.receive(interchange([order()]))
+    road.work()
+    road.deliver()
+    (ours,) = [row for row in road.rows(schema.document, direction="out") if row.set_id == "997"]
+    with road.store.begin() as tx:
+        tx.update(schema.document, [{"id": ours.id, "status": "undelivered", "set_id": "855"}])
+    group = road.rows(schema.functional_group, id=ours.group_id)[0]
+    road.receive(acknowledgement(group.functional_id, group.control_number), name="their answer")
+    road.work()
+    assert road.rows(schema.document, id=ours.id)[0].status == "confirmed"

@@ -183,3 +183,61 @@ def test_what_was_claimed_and_not_begun_goes_back(store: Store) -> None:
     batches.give_back()
     with store.begin() as tx:
         assert [row.attempts for row in lease.claim(tx, D, "translate", "other", 9, 10**6)] == [1] * 5
+
+
+def test_rows_that_another_worker_took_over_are_not_worked_again_one_by_one(store: Store) -> None:
+    with store.begin() as tx:
+        ids = documents(tx, 2)
+    worked: list[list[int]] = []
+
+    def work(rows: Sequence[Record]) -> Sequence[Any]:
+        worked.append([row.id for row in rows])
+        if len(rows) > 1:
+            with store.begin() as tx:  # the lease ran out meanwhile, and somebody else claimed the first row
+                tx.execute(D.update().where(D.c.id == ids[0]).values(lease_until=0))
+                lease.claim(tx, D, "translate", "other", 1, 10**12)
+            raise ValueError("lost")
+        return rows
+
+    run(loop(store, stage(work=work)), 2)
+    assert worked == [ids, [ids[1]]]
+    assert statuses(store) == {ids[0]: "valid", ids[1]: "done"}
+
+
+def test_a_database_that_is_away_for_long_is_no_rows_fault_either(store: Store) -> None:
+    with store.begin() as tx:
+        documents(tx, 1)
+
+    def work(rows: Sequence[Record]) -> Sequence[Any]:
+        raise OperationalError("SELECT 1", {}, Exception("the connection was cut"))
+
+    run(loop(store, stage(work=work, attempts=2)), 2 * RetryPolicy().attempts + 10)
+    assert list(statuses(store).values()) == ["valid"]
+
+
+def test_a_row_that_kills_the_process_is_given_up(store: Store) -> None:
+    """Otherwise every worker that starts dies of it, for ever."""
+    with store.begin() as tx:
+        (poison,) = documents(tx, 1)
+
+    class Killed(BaseException):
+        pass
+
+    def work(rows: Sequence[Record]) -> Sequence[Any]:
+        raise Killed
+
+    given_up: list[str] = []
+
+    def give_up(tx: Tx, row: Record, error: str) -> Mapping[str, Any]:
+        given_up.append(error)
+        return {"status": "stuck"}
+
+    for _ in range(3):
+        dying = loop(store, stage(work=work, give_up=give_up, attempts=3))
+        with pytest.raises(Killed):
+            run(dying)
+        with store.begin() as tx:
+            lease.expire(tx, "me")
+    run(loop(store, stage(work=work, give_up=give_up, attempts=3)), 3)
+    assert statuses(store) == {poison: "stuck"}
+    assert len(given_up) == 1

@@ -245,3 +245,17 @@ def test_a_connection_is_looked_at_in_its_hours(store: Store) -> None:
         assert len(ran) == expected
         assert after.due_at == (10**18 if not expected else now + 7 * SECOND)
         opens[0] = 0
+
+
+def test_a_plan_that_was_not_stored_is_made_again(store: Store) -> None:
+    polls = Polls(lambda: {("house purge", "production"): Schedule("house purge", "production", SECOND, lambda c: c)})
+
+    def cut_off() -> None:
+        with store.begin() as tx:
+            polls.claim(tx, "me", 1)
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="full"):
+        cut_off()
+    with store.begin() as tx:
+        assert [row.name for row in polls.claim(tx, "me", 1)] == ["house purge"]

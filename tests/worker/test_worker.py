@@ -240,3 +240,32 @@ def test_an_idle_worker_costs_less_than_two_per_cent_of_a_core(store: Store) -> 
         time.sleep(4)
         used = (sum(os.times()[:2]) - before) / (time.monotonic() - began)
     assert used < 0.02, f"{used:.1%} of a core"
+
+
+def test_an_end_that_cannot_be_stored_holds_up_no_other(store: Store) -> None:
+    with store.begin() as tx:
+        poison, *good = deliveries(tx, 3, target="shop")
+
+    def record(tx: Tx, tried: Sequence[Tried]) -> list[tuple[Record, dict[str, Any]]]:
+        if any(one.row.id == poison for one in tried):
+            raise ValueError("no such move")
+        return [(one.row, {"status": "delivered"}) for one in tried]
+
+    sent: list[int] = []
+
+    def send(row: Record) -> str:
+        sent.append(row.id)
+        return ""
+
+    given_up: list[str] = []
+
+    def stop(tx: Tx, row: Record, error: str) -> dict[str, Any]:
+        given_up.append(error)
+        return {"status": "dead"}
+
+    errand = Deliveries(send, lambda end: None, str, record, stop=stop)
+    with running(Worker(store, [], deliveries=errand)):
+        until(lambda: [row.status for row in rows(store, schema.delivery)] == ["dead", "delivered", "delivered"])
+    assert sorted(sent) == [poison, *good]
+    assert given_up == ["ValueError: no such move"]
+    assert rows(store, schema.delivery)[0].due_at is None
