@@ -263,7 +263,7 @@ def test_settings_say_what_is_wrong() -> None:
 def run_until(script: str, folder: Path, ready: Callable[[], bool]) -> None:
     """Start the script, kill -9 it the moment something is so."""
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(folder)])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < deadline
         assert process.poll() is None

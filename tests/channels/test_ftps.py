@@ -196,7 +196,7 @@ def of_vsftpd(root: Path, certificate: Certificate) -> Iterator[There]:
     config.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     Path("/var/run/vsftpd/empty").mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen([str(VSFTPD), str(config)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             break

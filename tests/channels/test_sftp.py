@@ -142,7 +142,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where sshd run by root insists on an empty folder
     process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -561,7 +561,7 @@ def run_until(script: str, there: There, ready: Callable[[], bool]) -> None:
         str(there.inbox.parent),
     ]
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SETUP) + textwrap.dedent(script), *arguments])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < deadline
         if process.poll() is not None:

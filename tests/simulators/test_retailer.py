@@ -34,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
 
 
 def until(ready: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (value := ready()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -52,11 +52,11 @@ def test_a_reader_never_passes_an_event_that_is_still_to_commit(store: Store) ->
         with store.begin() as tx:
             events.append(tx, [fact(key="slow")])
             appended.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     thread = threading.Thread(target=slow)
     thread.start()
-    appended.wait(10)
+    appended.wait(60)
     with store.begin() as tx:
         events.append(tx, [fact(key="quick")])
     page, cursor = events.feed(store, 0, 10)

@@ -63,7 +63,7 @@ def test_two_workers_share_the_places_of_a_target(store: Store) -> None:
     with store.begin() as tx:
         deliveries(tx, 400)
     end(store, Limits(), False)  # its row is there: making it would keep the workers apart
-    together, got, lock = threading.Barrier(4, timeout=20), [], threading.Lock()
+    together, got, lock = threading.Barrier(4, timeout=60), [], threading.Lock()
     most: list[int] = []
 
     def work(owner: str) -> None:

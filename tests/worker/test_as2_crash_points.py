@@ -137,7 +137,7 @@ class serving:
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 @pytest.mark.parametrize(("database_kind", "moment"), cut(AT_THE_DOOR))
@@ -158,7 +158,7 @@ def test_an_endpoint_that_dies_before_or_after_its_commit(
     with serving(database_url, tmp_path, port, moment, 1) as first:
         with pytest.raises(httpx.TransportError):
             send()
-        assert first.process.wait(30) == -signal.SIGKILL, f"never reached: {moment}"
+        assert first.process.wait(60) == -signal.SIGKILL, f"never reached: {moment}"
     with store.read() as view:
         before = view.all(schema.transmission.select())
     assert len(before) == (1 if moment is Moment.DURABLE else 0)

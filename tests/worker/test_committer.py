@@ -82,12 +82,12 @@ def test_a_full_waiting_room_says_busy_and_when_to_come_back(store: Store) -> No
 
     def slow(tx: Tx, names: Sequence[str]) -> list[int]:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return receive(tx, names)
 
     committer = Committer(store, slow, capacity=100, weigh=len)
     under_way = committer.submit("x" * 60)
-    begun.wait(10)
+    begun.wait(60)
     waits = committer.submit("y" * 40)
     with pytest.raises(Busy) as refused:
         committer.submit("z")

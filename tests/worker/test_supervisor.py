@@ -88,7 +88,7 @@ def test_a_signal_ends_the_children_in_order(family: Callable[[str, str], Family
     home = family("web,worker", OBEDIENT)
     home.until(lambda: len(home.pids()) == 2)
     home.parent.send_signal(number)
-    assert home.parent.wait(10) == 0
+    assert home.parent.wait(60) == 0
     assert {"drained web", "drained worker"} <= set(home.said)
     assert not any(map(psutil.pid_exists, home.pids()))
 
@@ -137,7 +137,7 @@ def test_a_child_that_does_not_end_in_time_is_killed_and_that_is_said(family: Ca
     home = family("worker", DEAF)
     home.until(lambda: len(home.pids()) == 1)
     home.parent.terminate()
-    assert home.parent.wait(10) == 1
+    assert home.parent.wait(60) == 1
     assert any("is killed" in line for line in home.said)
     assert not psutil.pid_exists(home.pids()[0])
 

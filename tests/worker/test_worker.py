@@ -49,7 +49,7 @@ def running(worker: Worker) -> Iterator[None]:
         yield
     finally:
         worker.stop()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -161,7 +161,7 @@ def test_stopping_lets_calls_end_and_records_them(store: Store) -> None:
         return ""
 
     with running(Worker(store, [], deliveries=sending(send))):
-        begun.wait(10)
+        begun.wait(60)
     assert all_are(store, schema.delivery, "delivered")
 
 

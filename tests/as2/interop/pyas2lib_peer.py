@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
     address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=20)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=60)
     path = address.path + (f"?{address.query}" if address.query else "")
     connection.request("POST", path, body, {name: " ".join(str(value).split()) for name, value in headers.items()})
     response = connection.getresponse()

@@ -73,7 +73,7 @@ def test_an_order_is_acknowledged_and_answered(peer: str) -> None:
         message, _, exchange = send(peer, 1)
         assert exchange.answer is not None
         assert verdict(1, message, exchange.answer.headers, exchange.answer.body).acknowledged
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while len(seen.received) < 2 and time.monotonic() < until:
             time.sleep(0.05)
         assert [arrived.failure for arrived in seen.received[:2]] == [None, None]
@@ -86,7 +86,7 @@ def test_an_asynchronous_receipt(peer: str) -> None:
         url = seen.url.replace("/as2", "/mdn")
         later = replace(US_AND_THEM, sends=replace(PLAIN, mdn=WantsMdn(signed=False, asynchronous_url=url)))
         message, _, _ = send(peer, 2, later)
-        assert seen.came.wait(15)
+        assert seen.came.wait(60)
         assert verdict(2, message, *seen.posted[0]).acknowledged
 
 

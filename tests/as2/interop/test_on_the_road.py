@@ -119,7 +119,7 @@ def we_send(site: As2Site, peer: str, case: Case) -> None:
 
 def settle(site: As2Site) -> None:
     """Its receipt comes by a call of its own."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not site.road.rows(schema.transmission, stage="settle"):
         assert time.monotonic() < until, "no receipt was posted"
         time.sleep(0.02)
@@ -147,7 +147,7 @@ def they_send(site: As2Site, peer: str, case: Case) -> None:
         profile["mdn_mode"] = case["mdn"].upper()
         profile |= {"mdn_digest_alg": "sha256"} if case["mdn_signed"] else {}
     content = document()
-    said = httpx.post(with_profile(f"{peer}/send", profile), content=content, timeout=20).json()
+    said = httpx.post(with_profile(f"{peer}/send", profile), content=content, timeout=60).json()
     row = arrived(site, content)
     assert (row.transport_id, row.connection, row.filename) == (said["message_id"], "harbor-pine", "po.edi")
     if case["mdn"] == "sync":
@@ -184,7 +184,7 @@ def test_pyas2lib_learns_why_it_was_refused(pyas2lib: tuple[As2Site, str]) -> No
     site.agree(require_signed=True, require_encrypted=True)
     profile = {"url": f"{site.address}/as2", "from": NAMES[1], "to": NAMES[0], "mdn_mode": "SYNC"}
     profile["mdn_digest_alg"] = "sha256"
-    said = httpx.post(with_profile(f"{peer}/send", profile), content=document(), timeout=20).json()
+    said = httpx.post(with_profile(f"{peer}/send", profile), content=document(), timeout=60).json()
     assert said["detail"] == "insufficient-message-security"
 
 
@@ -288,7 +288,7 @@ def test_an_order_to_mock_edi_is_acknowledged_and_answered(served: Callable[...,
         site.road.work()
         site.road.deliver()
         assert ended(site, number) == ("delivered", "acknowledged")
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while len(site.road.rows(schema.transmission)) < 2:
             assert time.monotonic() < until, "it has not answered"
             time.sleep(0.05)

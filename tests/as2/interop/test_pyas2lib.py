@@ -64,7 +64,7 @@ def we_send(pair: Pair, peer: str, case: Case) -> None:
         exchange = channel.exchange(message.headers, message.body())
         channel.close()
         if asynchronous:
-            assert seen.came.wait(10)
+            assert seen.came.wait(60)
         last = httpx.get(f"{peer}/last").json()
         assert last["error"] == ""
         assert base64.b64decode(last["content"]) == DATA
@@ -111,7 +111,7 @@ def they_send(pair: Pair, peer: str, case: Case) -> None:
             profile["mdn_mode"] = case["mdn"].upper()
             if case["mdn_signed"]:
                 profile["mdn_digest_alg"] = "sha256"
-        said = httpx.post(with_profile(f"{peer}/send", profile), content=DATA, timeout=20).json()
+        said = httpx.post(with_profile(f"{peer}/send", profile), content=DATA, timeout=60).json()
         check_arrival(seen, case, said)
         if case["mdn"] == "sync":
             assert (said["status"], said["detail"]) == ("processed", None)
@@ -165,6 +165,6 @@ def test_a_refusal_of_ours_is_understood(pair: Pair, peer: str) -> None:
     """pyas2lib reads our disposition for a message that is not signed."""
     with arrivals(Partnership(pair.us.ours(), pair.peer.theirs())) as seen:
         profile = {"url": seen.url, "from": "The Peer", "to": "us", "mdn_mode": "SYNC", "mdn_digest_alg": "sha256"}
-        said = httpx.post(with_profile(f"{peer}/send", profile), content=DATA, timeout=20).json()
+        said = httpx.post(with_profile(f"{peer}/send", profile), content=DATA, timeout=60).json()
         assert json.dumps(said["detail"]) == '"insufficient-message-security"'
         assert said["status"].lower() == "processed/error"
