@@ -57,7 +57,7 @@ def new(
     if not NAME.fullmatch(name):
         raise Stop(f"{name!r} is no name; use small letters, digits and dashes, e.g. blue-ridge")
     before = written()
-    title, company = title or name.replace("-", " ").title(), our or _only_company(before)
+    title, company = title or name.replace("-", " ").title(), _company(before, our)
     files = fill(str(template), name=name, title=title, our=company)
     folder = folders()["partners"] / name
     if folder.exists():
@@ -78,13 +78,14 @@ def new(
     for file, text in sorted(files.items()):
         (folder / file.rpartition("/")[2]).write_text(text, encoding="utf-8")
         print(shown(file))
-    print(f"Fill in ids, contacts and addresses, then: gateway check, gateway partner explain {name}, gateway apply.")
+    print(f"Fill in ids, contacts and addresses, then: gateway check, gateway test {name}, gateway apply.")
 
 
 @app.command()
 def explain(
     name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's folder, or partner/agreement.")],
     changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the standard.")] = False,
+    maps: Annotated[bool, typer.Option("--maps", help="Each line of their maps too, base and overlay.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line in force.")] = False,
 ) -> None:
     """Every line in force for a partner: who said it, in which file and line, and why."""
@@ -105,9 +106,12 @@ def explain(
             for line in lines_in_force(book, known, agreement.name.partition("/")[2])
             if not changed or line.layer != "standard"
         ]
+        carried = book.chart(agreement).explain() if maps and agreement.map is not None else []
         if as_json:
             for line in rows:
                 print(json.dumps(asdict(line)))
+            for one in carried:
+                print(json.dumps({"map": agreement.map, "key": one.text.strip(), "file": shown(f"maps/{one.origin}")}))
             continue
         way = "we receive" if agreement.direction == "in" else "we send"
         print(f"{agreement.name}: {way} {agreement.document}, {agreement.lane} lane")
@@ -115,6 +119,11 @@ def explain(
         for row in rows:
             said = f"  {row.key:{wide_key}}  {row.value:{wide_value}}  {row.layer:9}  {shown(row.file)}:{row.line}"
             print(said + (f"  ({row.why})" if row.why else ""))
+        if carried:
+            print(f"  map {agreement.map}, both ways:")
+        wide = max((len(one.text) for one in carried), default=0)
+        for one in carried:
+            print(f"    {one.text:{wide}}  {shown(f'maps/{one.origin}')}")
         print()
 
 
@@ -253,8 +262,12 @@ def export(
         print(f"{folder} says already what is published.")
 
 
-def _only_company(files: dict[str, str]) -> str:
+def _company(files: dict[str, str], said: str | None) -> str:
     companies = [name.split("/")[1] for name in files if name.endswith("/company.yaml")]
+    if said is not None and said not in companies:
+        raise Stop(f"there is no company {said!r} of ours: {nearest(said, companies)}")
+    if said is not None:
+        return said
     if len(companies) != 1:
         said = f"one of {', '.join(companies)}" if companies else "and first write partners/<company>/company.yaml"
         raise Stop(f"say which company of ours it trades with: --our NAME, {said}")

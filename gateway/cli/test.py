@@ -72,7 +72,7 @@ def judge_maps(
         print(json.dumps(_plain(one)) if as_json else _lines(one))
     good = sum(one.good for one in judged)
     if not as_json:
-        print(f"{good} of {len(judged)} maps hold.")
+        print(f"{good} of {len(judged)} maps hold." if judged else NO_MAPS)
     partners = [] if maps_only else [name for name in names or [] if name in said.partners]
     ready = [_partner(name, judged, as_json=as_json, live=live) for name in partners]
     if good < len(judged) or not all(ready):
@@ -111,6 +111,7 @@ def _partner(name: str, judged: list[Judged], *, as_json: bool, live: bool) -> b
     return held
 
 
+NO_MAPS = "No map stands between: what they exchange with us is our own JSON."
 MARKS = {"met": "[x]", "missing": "[ ]", "open": "[?]"}
 
 

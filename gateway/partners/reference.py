@@ -48,7 +48,7 @@ is never written out: `env:NAME` or `file:/path` names it.
 **Layers.** Terms may be said by the standard preset, the company, the industry, the partner and the agreement; the
 later one wins, line by line. `like: NAME` in an agreement takes over the lines of another one of the same partner.
 `gateway partner explain PARTNER` prints each line in force with its layer, its file and line, and the comment behind
-it.
+it; with `--maps` also each line of its maps, base and overlay.
 """
 
 

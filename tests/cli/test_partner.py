@@ -24,7 +24,7 @@ def test_a_new_partner_is_without_faults(deployment: Deployment, template: str) 
     [
         (("Cedar Cove",), "is no name"),
         (("harbor-pine",), "is there already"),
-        (("northwind2", "--our", "nobody"), "there is no company `nobody`"),
+        (("northwind2", "--our", "nobody"), "there is no company 'nobody' of ours"),
         (("../x",), "is no name"),
     ],
 )
@@ -53,6 +53,18 @@ def test_explain_names_layer_file_line_and_reason(deployment: Deployment) -> Non
     assert "(their guide p. 6; retail says 4h)" in line
     assert "presets/standard.yaml:6" in done.output
     assert "confirm" not in done.output  # a term of what we send
+
+
+def test_explain_shows_each_line_of_a_map_and_which_file_says_it(deployment: Deployment) -> None:
+    done = deployment.run(app, "explain", "harbor-pine/orders", "--maps")
+    said = {line.strip().rpartition("  ")[0].strip(): line.rpartition("  ")[2] for line in done.output.splitlines()}
+    assert said["BEG03: order_number"].startswith("maps/x12-850-order.yaml:")
+    assert said["REF[01=19]02: department"].startswith("maps/harbor-pine-850-order.yaml:")
+    assert said["DTM02: date"].startswith("maps/x12-common.yaml:")
+    assert "REF[01=DP]02: department" not in said  # laid over
+    told = deployment.run(app, "explain", "harbor-pine/orders", "--maps", "--json").output.splitlines()
+    lines = [line for line in map(json.loads, told) if line.get("map")]
+    assert {"map": "harbor-pine-850-order", "key": "BEG03: order_number", "file": said["BEG03: order_number"]} in lines
 
 
 def test_explain_only_what_differs_from_the_standard(deployment: Deployment) -> None:
