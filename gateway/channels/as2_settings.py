@@ -21,7 +21,7 @@ from gateway.as2.identity import (
 from gateway.as2.message import as2_name_header
 from gateway.as2.partnership import Accepts, Limits, Partnership, Sends, WantsMdn
 from gateway.channels.channel import Resolve
-from gateway.partners.secrets import SecretRef, Setting, is_reference
+from gateway.partners.secrets import SecretRef, Setting, Url, is_reference
 from gateway.partners.values import Duration, Written, wrong
 
 MadeDigest = Literal["sha256", "sha384", "sha512"]
@@ -79,7 +79,7 @@ def _day(day: date | None) -> datetime | None:
 class As2Settings(Written):
     """One relation between one of our AS2 names and one of theirs."""
 
-    url: Setting | None = Field(default=None, description="Where we post what we send. Without it they only send.")
+    url: Url | None = Field(default=None, description="Where we post what we send. Without it they only send.")
     our_as2_name: str = Field(description="Our AS2 name, letter by letter.")
     their_as2_name: str = Field(description="Their AS2 name, letter by letter.")
     our_certificates: tuple[OurCertificate, ...] = Field(
@@ -107,7 +107,7 @@ class As2Settings(Written):
     receipt_digests: tuple[MadeDigest, ...] = Field(
         default=("sha256",), min_length=1, description="The digests we ask for in it, the best first."
     )
-    receipt_url: Setting | None = Field(default=None, description="Where they post it, if it is `async`.")
+    receipt_url: Url | None = Field(default=None, description="Where they post it, if it is `async`.")
     receipt_within: Duration = Field(
         default=timedelta(minutes=30), description="How long we wait for it before the same message goes again."
     )

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
 from gateway.channels.filename import safe
 from gateway.channels.signing import SecretUnusable, sign
-from gateway.partners.secrets import SecretMissing, SecretRef, Setting
+from gateway.partners.secrets import SecretMissing, SecretRef, Setting, Url
 from gateway.partners.values import Duration, Written, wrong
 
 RECEIPT = 64_000  # bytes of an answer we read: a receipt is a line or a small document
@@ -47,7 +47,7 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 class HttpSettings(Written):
     """Their endpoint, and how we show who we are. What they send comes to /partner/v1 and needs no settings."""
 
-    url: Setting | None = Field(
+    url: Url | None = Field(
         default=None, description="Where we post what we send. Without it they fetch from /partner/v1."
     )
     allow_http: bool = Field(default=False, description="Plain http to another machine, inside a network you trust.")

@@ -15,14 +15,14 @@ from pydantic import Field
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent
 from gateway.channels.http import BadUrl, Reply, checked, open_client, post, retry_after
 from gateway.channels.signing import SecretUnusable, sign
-from gateway.partners.secrets import SecretMissing, SecretRef, Setting
+from gateway.partners.secrets import SecretMissing, SecretRef, Url
 from gateway.partners.values import Duration, Written
 
 
 class WebhookSettings(Written):
     """Where a consumer listens, and the secrets it verifies with."""
 
-    url: Setting = Field(description="Where the consumer listens.")
+    url: Url = Field(description="Where the consumer listens.")
     secrets: tuple[SecretRef, ...] = Field(
         min_length=1, max_length=4, description="What it verifies with: the newest first, old ones until they expire."
     )

@@ -409,9 +409,9 @@ def examine(files: Mapping[str, str]) -> tuple[Loaded, Library, list[Fault]]:
     """What the texts say, their maps, and everything wrong in and between the profiles."""
     garbled = [fault for name, text in files.items() if (fault := not_text(name, text))]
     files = {name: text for name, text in files.items() if name not in {fault.file for fault in garbled}}
-    said = load(files)
+    said = load(files, garbled)
     library = Library({name: text for name, text in files.items() if name.startswith("maps/")})
-    return said, library, [*garbled, *said.faults, *faults_between(said, library)]
+    return said, library, [*said.faults, *faults_between(said, library)]
 
 
 def _pair(pair: Pair) -> TradingId:

@@ -17,6 +17,7 @@ from gateway.partners.values import Written
 
 Model = TypeVar("Model", bound=Written)
 Loc = tuple[str | int, ...]
+SHORT = 40  # characters of a value that are said again in a remedy
 
 
 def judge(model: type[Model], node: Node, faults: list[Fault], **given: Any) -> Model | None:
@@ -52,13 +53,16 @@ def _words(model: type[Written], loc: Loc, kind: str, message: str, value: Any, 
             return f"`{name}` is missing", f"add `{example}`"
         case "literal_error":
             choices = _choices(field.annotation) if field else []
+            if value is None:
+                return f"`{name}`: nothing stands there", nearest("", choices)
             return f"`{name}: {value}` is not a choice", nearest(str(value), choices) if choices else message
         case "string_pattern_mismatch":
             return f"`{name}: {value}` is not written as it must be", f"write e.g. `{example}`"
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"`{name}` needs lines of its own under it", f"write e.g. `{example}`"
         case "tuple_type" | "list_type":
-            return f"`{name}` needs a list", f"write `{name}: [...]`, or one `- entry` a line under it"
+            said = f'"{value}"' if isinstance(value, str) and len(value) <= SHORT else "..."
+            return f"`{name}` needs a list", f"write `{name}: [{said}]`, or one `- entry` a line under it"
         case "string_type":
             said = "nothing stands there" if value is None else "lines stand where one word belongs"
             return f"`{name}`: {said}", f"write e.g. `{example}`"

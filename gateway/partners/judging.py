@@ -115,29 +115,31 @@ def _shared_sftp_users(said: Loaded) -> Iterator[Fault]:
 
 def _timetables(said: Loaded) -> Iterator[Fault]:
     for name, wire in said.connections.items():
-        if wire.schedule is not None and wire.schedule.company not in said.companies:
+        company = wire.schedule.company if wire.schedule is not None else None
+        if company is not None and company not in said.companies and said.whole(f"{company}/company.yaml"):
             place = said.lines["connection", name].at(("schedule", "company"))
-            yield place.fault(
-                f"there is no company `{wire.schedule.company}`", nearest(wire.schedule.company, said.companies)
-            )
+            yield place.fault(f"there is no company `{company}`", nearest(company, said.companies))
 
 
 def _named_things(said: Loaded, agreement: Agreement, lines: Node, library: Library) -> Iterator[Fault]:
     company = said.companies.get(agreement.company)
-    if company is None:
+    if company is None and said.whole(f"{agreement.company}/company.yaml"):
         yield lines.at(("our",)).fault(
             f"there is no company `{agreement.company}`", nearest(agreement.company, said.companies)
         )
     connection = said.connections.get(agreement.connection)
     in_lane = {name for name, c in said.connections.items() if c.lane == agreement.lane}
+    theirs = {name for name in in_lane if said.connections[name].owner == agreement.partner}
     if connection is None:
-        yield lines.at(("connection",)).fault(
-            f"there is no connection `{agreement.connection}`", nearest(agreement.connection, in_lane)
-        )
+        if said.whole("*/connections.yaml"):
+            yield lines.at(("connection",)).fault(
+                f"there is no connection `{agreement.connection}`", nearest(agreement.connection, theirs or in_lane)
+            )
     elif connection.lane != agreement.lane:
+        write = f"write one with `lane: {agreement.lane}` in partners/{agreement.partner}/connections.yaml"
         yield lines.at(("connection",)).fault(
             f"a {agreement.lane} agreement on a {connection.lane} connection",
-            f"test and production never share a wire: {nearest(agreement.connection, in_lane)}",
+            f"test and production never share a wire: {nearest(agreement.connection, theirs) if theirs else write}",
         )
     if agreement.direction == "in":
         yield from _destinations(said, agreement, lines, library)
@@ -150,12 +152,14 @@ def _destinations(said: Loaded, agreement: Agreement, lines: Node, library: Libr
     for n, name in enumerate(agreement.destinations):
         place = lines.at(("destinations", n))
         system = said.systems.get(name)
+        none = f"the {agreement.lane} lane has none yet; write `destinations: []`"
         if system is None:
-            yield place.fault(f"there is no system `{name}`", nearest(name, in_lane))
+            if said.whole("*/systems/*.yaml"):
+                yield place.fault(f"there is no system `{name}`", nearest(name, in_lane) if in_lane else none)
         elif system.lane != agreement.lane:
             yield place.fault(
                 f"a {agreement.lane} agreement would reach `{name}`, a {system.lane} system",
-                f"the {agreement.lane} lane has {', '.join(sorted(in_lane)) or 'none yet; write `destinations: []`'}",
+                f"the {agreement.lane} lane has {', '.join(sorted(in_lane))}" if in_lane else none,
             )
         elif kind in DOCUMENTS and place.layer == "agreement" and not system.supports & OPERATIONS.get(kind, NOTHING):
             asked = ", ".join(sorted(OPERATIONS.get(kind, NOTHING)))
@@ -182,6 +186,8 @@ def _warehouses(said: Loaded) -> Iterator[Fault]:
             if place.warehouse is None:
                 continue
             line = said.lines["company", name].at(("sites", site, "warehouse"))
+            if not said.whole(f"{place.warehouse}/partner.yaml"):
+                continue
             if place.warehouse not in said.partners:
                 yield line.fault(f"there is no partner `{place.warehouse}`", nearest(place.warehouse, said.partners))
             elif not any(

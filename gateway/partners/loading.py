@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
@@ -64,10 +65,14 @@ class Loaded:
     lines: dict[tuple[str, str], Node] = field(default_factory=dict)  # (what, name) -> its lines
     layers: dict[tuple[str, str], Node] = field(default_factory=dict)  # (company|industry|partner, name) -> its terms
 
+    def whole(self, *files: str) -> bool:
+        """Whether what these files do not say is missing: one that has a fault of its own may well say it."""
+        return not any(fnmatchcase(fault.file, f"partners/{file}") for fault in self.faults for file in files)
 
-def load(files: Mapping[str, str]) -> Loaded:
-    """Everything in the files under `partners/`; faults are collected, not raised."""
-    said = Loaded(files)
+
+def load(files: Mapping[str, str], garbled: Iterable[Fault] = ()) -> Loaded:
+    """Everything in the files under `partners/`; faults are collected, not raised. The garbled are not among them."""
+    said = Loaded(files, faults=list(garbled))
     trees: dict[PurePosixPath, Node] = {}
     for name in sorted(files):
         path = PurePosixPath(name)
@@ -96,9 +101,10 @@ def load(files: Mapping[str, str]) -> Loaded:
             _system(said, owner, tree, str(path), files[str(path)])
     for partner in list(said.partners):
         _agreements(said, partner)
-    owned = {owner for (what, owner) in said.lines if what in ("company", "partner")}
     for path in trees:
-        if path.name in NEEDS_SOMEBODY and path.parts[1] not in owned:
+        somebody = [f"{path.parts[1]}/{name}" for name in ("partner.yaml", "company.yaml")]
+        here = any(f"partners/{name}" in files for name in somebody)
+        if path.name in NEEDS_SOMEBODY and not here and said.whole(*somebody):
             text = f"nobody is in {path.parent}: this file belongs to no partner and no company"
             said.faults.append(Fault(str(path), 1, text, "write partner.yaml beside it, or take the folder away"))
     return said
@@ -164,7 +170,8 @@ def _partner(said: Loaded, name: str, tree: Node) -> None:
     if partner is None:
         return
     said.partners[name] = partner
-    if partner.industry and ("industry", partner.industry) not in said.layers:
+    file = f"industries/{partner.industry}.yaml"
+    if partner.industry and ("industry", partner.industry) not in said.layers and said.whole(file):
         known = [industry for layer, industry in said.layers if layer == "industry"]
         place = tree.at(("industry",))
         said.faults.append(place.fault(f"there is no industry `{partner.industry}`", nearest(partner.industry, known)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 from gateway.partners.faults import Fault, ProfileFaults
 
@@ -113,26 +114,44 @@ def layered(under: Node, over: Node) -> Node:
 
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NO_BREAK = re.compile("^ *\u00a0", re.MULTILINE)  # what pages and mail programs make of an indent
 
 
 def not_text(file: str, text: str) -> Fault | None:
     """The first character that stands in no text: a byte that is no UTF-8 (book.py keeps it as a surrogate), a NUL."""
-    found = _NO_TEXT.search(text)
+    found = _NO_TEXT.search(text) or _NO_BREAK.search(text)
     if found is None:
         return None
-    byte = ord(found[0]) & 0xFF
     line = text.count("\n", 0, found.start()) + 1
+    if found[0].endswith("\u00a0"):
+        return Fault(
+            file, line, "no-break spaces stand where spaces belong", "type the indent anew, two spaces a level"
+        )
+    byte = ord(found[0]) & 0xFF
     return Fault(
         file, line, f"byte {byte:02X} is no UTF-8 text", "save the file as UTF-8 (your editor calls it encoding)"
     )
 
 
+_ANCHORS = ("anchors, aliases and tags are not used in profiles", "write the value out")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses an anchor or alias where it stands."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise ComposerError(None, None, _ANCHORS[0], event.start_mark)
+        return super().compose_node(parent, index)
+
+
 def read(file: str, text: str, layer: str = "") -> Node:
     """The tree of one file; raises ProfileFaults naming the line when it is no YAML we accept."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ProfileFaults([_syntax_fault(file, error)]) from None
+        raise ProfileFaults([_syntax_fault(file, text.splitlines(), error)]) from None
     except RecursionError:
         raise ProfileFaults(
             [Fault(file, 1, "the file is nested too deeply", f"use at most {DEEPEST} levels")]
@@ -144,17 +163,49 @@ def read(file: str, text: str, layer: str = "") -> Node:
     return _Walk(file, text.splitlines(), layer).walk(root)
 
 
-def _syntax_fault(file: str, error: yaml.YAMLError) -> Fault:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+# What PyYAML says -> whether the line it began at is the one to look at, what to say, what to do.
+_SYNTAX = (
+    (_ANCHORS[0], False, *_ANCHORS),
+    ("could not find expected ':'", True, "this line is no `key: value`", "write a colon and a space behind the key"),
+    (
+        "found unexpected end of stream",
+        True,
+        "a quote that opens in this line is not closed",
+        "close it, or write the value without quotes",
+    ),
+    (
+        "expected ',' or",
+        True,
+        "a bracket that opens in this line is not closed, or a comma is missing in it",
+        "write `[one, two]` or `{key: value, key: value}`",
+    ),
+    (
+        "expected <block end>",
+        False,
+        "this line does not go with those above it",
+        "indent it like its neighbours, and look whether a quote above it is closed",
+    ),
+    ("found another document", False, "`---` begins a second document", "take the line away: a file is one document"),
+)
+
+
+def _syntax_fault(file: str, lines: list[str], error: yaml.YAMLError) -> Fault:
+    began, mark = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
+    mark = mark or began
     line = mark.line + 1 if mark is not None else 1
     problem = str(getattr(error, "problem", None) or error)
     if "\\t" in problem or "'\\t'" in str(error):
         return Fault(file, line, "a tab stands where spaces belong", "indent with two spaces a level")
     if "mapping values are not allowed" in problem:
+        if line <= len(lines) and len(re.findall(r":(?:\s|$)", lines[line - 1].partition(" #")[0])) < 2:
+            said = "this line is indented deeper than the one above, which has its value already"
+            return Fault(file, line, said, "indent it like its neighbours")
         return Fault(file, line, "a second `:` stands in this line", "put the value in quotes, or check the indent")
-    return Fault(
-        file, line, f"this is no YAML: {problem}", "check indent, quotes and brackets of this line and the one above"
-    )
+    for said, at_its_beginning, text, remedy in _SYNTAX:
+        if said in problem:
+            return Fault(file, began.line + 1 if at_its_beginning and began is not None else line, text, remedy)
+    remedy = "check indent, quotes and brackets of this line and the one above"
+    return Fault(file, line, f"this is no YAML: {problem}", remedy)
 
 
 class _Walk:
@@ -165,7 +216,6 @@ class _Walk:
         self.lines = lines
         self.layer = layer
         self.faults: list[Fault] = []
-        self.seen: set[int] = set()
 
     def walk(self, root: yaml.Node) -> Node:
         tree = self._node(root, Place(self.file, 1, self.layer), 0, "")
@@ -174,10 +224,9 @@ class _Walk:
         return tree
 
     def _node(self, node: yaml.Node, place: Place, depth: int, why: str) -> Node:
-        if id(node) in self.seen or not node.tag.startswith(CORE):
-            self.faults.append(place.fault("anchors, aliases and tags are not used in profiles", "write the value out"))
+        if not node.tag.startswith(CORE):
+            self.faults.append(place.fault(*_ANCHORS))
             return Node(place)
-        self.seen.add(id(node))
         if depth > DEEPEST:
             self.faults.append(place.fault("the file is nested too deeply", f"use at most {DEEPEST} levels"))
             return Node(place)

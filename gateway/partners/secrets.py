@@ -55,8 +55,18 @@ def _without_password(text: str) -> str:
     return text
 
 
+def _http_address(text: str) -> str:
+    if not is_reference(text) and not text.lower().startswith(("https://", "http://")):
+        remedy = f"write https://{text.partition('://')[2] or text}, or env:NAME_OF_VARIABLE"
+        raise PydanticCustomError("no_url", "this is no address of HTTP", {"remedy": remedy})
+    return text
+
+
 SecretRef = Annotated[str, AfterValidator(_reference), Field(examples=["env:PARTNER_TOKEN", "file:/run/secrets/token"])]
 """The name of a secret."""
 
 Setting = Annotated[str, AfterValidator(_without_password), Field(min_length=1)]
 """A value that differs by installation (an address, a path): written out, or named like a secret."""
+
+Url = Annotated[Setting, AfterValidator(_http_address)]
+"""An address of HTTP, written out or named."""

@@ -65,7 +65,7 @@ def consumer() -> Iterator[Consumer]:
     made.close()
 
 
-SECRETS = {"env:NEW": NEW, "env:OLD": OLD, "env:KEY": "k-1"}
+SECRETS = {"env:NEW": NEW, "env:OLD": OLD, "env:KEY": "k-1", "env:GOPHER": "gopher://127.0.0.1"}
 
 
 def resolve(reference: str) -> str:
@@ -207,7 +207,7 @@ def test_a_webhook_without_an_answer_is_tried_again(consumer: Consumer) -> None:
     [
         ("http://consumer.example.com/in", "env:NEW"),
         ("https://user@consumer.example.com/in", "env:NEW"),
-        ("gopher://127.0.0.1", "env:NEW"),
+        ("env:GOPHER", "env:NEW"),
         ("http://127.0.0.1:9/in", "env:MISSING"),
     ],
 )

@@ -66,7 +66,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "id too long": (PARTNER, '"ZZ:HARBORPINE"', '"ZZ:HARBORANDPINEHOME"', "is no X12 trading id", "1 to 15"),
     "no document name": (PARTNER, "receive: x12/004010/850", "receive: 850", "`850` is no document name", "x12/004010"),
     "no pattern": (COMPANY, 'gln: "0614141000012"', "gln: 614", "`gln: 614` is not written as it must be", "gln: 06"),
-    "no list": (COMPANY, "workdays: [mon, tue, wed, thu, fri]", "workdays: mon", "`workdays` needs a list", "[...]"),
+    "no list": (COMPANY, "workdays: [mon, tue, wed, thu, fri]", "workdays: mon", "`workdays` needs a list", '["mon"]'),
     "no lines": (PARTNER, 'ids:\n  x12: ["ZZ:HARBORPINE"]', "ids: HARBORPINE", "`ids` needs lines of its own", "ids:"),
     "nothing": (PARTNER, "name: Harbor & Pine", "name:", "`name`: nothing stands there", "write e.g. `name"),
     "no number": (PARTNER, "  acknowledge: {within: 1h}", "  envelope: {max_documents: many}", "no whole number", "1"),
@@ -303,7 +303,56 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     # YAML
     "tab": (PARTNER, "    our: northwind", "\tour: northwind", "a tab stands where spaces belong", "two spaces"),
     "second colon": (PARTNER, "name: Harbor & Pine", "name: Harbor: Pine", "a second `:` stands", "quotes"),
-    "no YAML": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', 'x12: ["ZZ:HARBORPINE"', "this is no YAML", "brackets"),
+    "no YAML": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', "x12: @ZZ", "this is no YAML", "brackets"),
+    "open bracket": (
+        PARTNER,
+        'x12: ["ZZ:HARBORPINE"]',
+        'x12: ["ZZ:HARBORPINE"',
+        "a bracket that opens in",
+        "[one, two]",
+    ),
+    "no scheme": (
+        CONNECTIONS,
+        "  bearer: env:HARBOR_PINE_TOKEN",
+        "  bearer: env:X\nnobody:\n  kind: http\n  lane: test\n  url: edi.example.com/in",
+        "`url`: this is no address of HTTP",
+        "https://edi.example.com/in",
+    ),
+    "open quote": (
+        PARTNER,
+        "name: Harbor & Pine",
+        'name: "Harbor & Pine',
+        "does not go with those above it",
+        "a quote",
+    ),
+    "quote open to the end": (
+        PARTNER,
+        "    map: harbor-pine-850-order",
+        "    map: 'x",
+        "a quote that opens in",
+        "close it",
+    ),
+    "no blank behind a colon": (
+        PARTNER,
+        "    lane: production\n",
+        "    lane:production\n",
+        "is no `key: value`",
+        "a space",
+    ),
+    "deeper": (PARTNER, "    lane: production\n", "      lane: production\n", "is indented deeper", "neighbours"),
+    "less deep": (PARTNER, "    lane: production\n", "   lane: production\n", "does not go with those", "neighbours"),
+    "no-break spaces": (PARTNER, "    our: northwind", "\u00a0   our: northwind", "no-break spaces stand", "anew"),
+    "second document": (PARTNER, "agreements:\n", "---\nagreements:\n", "begins a second document", "take the line"),
+    "anchor of nobody": (PARTNER, "agreements:\n", "agreements: &all\n", "anchors", "write the value"),
+    "alias of nobody": (PARTNER, "industry: retail", "industry: *retail", "anchors", "write the value"),
+    "choice of nothing": (
+        PARTNER,
+        "    lane: production",
+        "    lane:",
+        "`lane`: nothing stands there",
+        "production or",
+    ),
+    "one for a list": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', 'x12: "ZZ:HARBORPINE"', "needs a list", '["ZZ:HARBORPINE"]'),
     "twice": (PARTNER, "industry: retail", "name: Other\nindustry: retail", "`name` is written twice", "keep one"),
     "anchor": (
         PARTNER,
@@ -373,6 +422,7 @@ def test_a_mistake_is_shown_where_it_stands_and_how_to_mend_it(kind: str) -> Non
 
 # Faults of something that is absent, or of two things together, stand where a person would look for them first.
 ELSEWHERE = {
+    "open quote",
     "missing key",
     "missing in an agreement",
     "no id at all",
@@ -396,6 +446,14 @@ ELSEWHERE = {
 
 def test_the_example_has_no_faults() -> None:
     assert faults_in(FILES) == []
+
+
+@pytest.mark.parametrize("wrong", ["zone: Mars/Base", "zone: [", "zone: \udce9"])
+@pytest.mark.parametrize("file", [COMPANY, PARTNER, CONNECTIONS, INDUSTRY, ERP])
+def test_a_file_with_a_fault_makes_no_faults_elsewhere(file: str, wrong: str) -> None:
+    """What others look for in it may stand there."""
+    faults = faults_in({**FILES, file: FILES[file] + f"\n{wrong}\n"})
+    assert {fault.file for fault in faults} == {file}
 
 
 def test_a_secret_is_never_repeated() -> None:
