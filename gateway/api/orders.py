@@ -67,8 +67,9 @@ def orders(
 def order(order_id: str, use: Used, who: Reader) -> OrderShape:
     with use.store.read() as view:
         row = _order(view, order_id, who.lane)
-        made = canonical_documents.load(view, {row.id})[row.id]
-        return _shape(view, row).model_copy(update={"order": made.model_dump(mode="json", exclude_none=True)})
+        made = canonical_documents.load(view, {row.id}).get(row.id)  # None: deleted by retention
+        said = made.model_dump(mode="json", exclude_none=True) if made else None
+        return _shape(view, row).model_copy(update={"order": said})
 
 
 @router.post("/orders/{order_id}/accept", status_code=202, summary="Take an order; the partner gets its answer")

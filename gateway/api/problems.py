@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from gateway.store.payloads import PayloadPurged
+
 MEDIA_TYPE = "application/problem+json"
 
 SEND_AGAIN = "Nothing is promised. Send the same request again: with the same Idempotency-Key it happens once."
@@ -97,6 +99,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OperationalError)
     async def _database(_: Request, error: OperationalError) -> JSONResponse:
         return unforeseen(error)
+
+    @app.exception_handler(PayloadPurged)
+    async def _deleted(_: Request, error: PayloadPurged) -> JSONResponse:
+        detail = "What it was stays on record: its size, its hash and what came of it."
+        return answer(410, Problem(410, "deleted", "Its bytes were deleted by retention", detail).body)
 
     @app.exception_handler(Exception)  # the server logs its traceback
     async def _our_fault(_: Request, error: Exception) -> JSONResponse:

@@ -164,7 +164,10 @@ def one_delivery(delivery_id: str, use: Used, who: Reader) -> DeliveryShape:
 def resend(delivery_id: str, use: Used, who: Writer) -> DeliveryShape:
     row = _delivery(use, delivery_id, who.lane)
     with use.store.begin() as tx:
-        new = again.resend(tx, row.id, by=who.name)
+        try:
+            new = again.resend(tx, row.id, by=who.name)
+        except again.CannotRunAgain as error:
+            raise Problem(409, "cannot-resend", "This cannot be sent again", str(error), instance=delivery_id) from None
     return DeliveryShape.of(_delivery(use, name_of("delivery", new), who.lane))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,10 +54,12 @@ def compose(tx: Tx, book: Book, wanted: Sequence[Wanted], alerts: list[Alert]) -
     sources = canonical_documents.load(tx, {one.source_id for one in wanted})
     composed = []
     for one, document_id in zip(wanted, take(tx, "document", len(wanted)), strict=True):
-        source = sources[one.source_id]
-        if not isinstance(source, (Order, WarehouseOrder)):
+        source = sources.get(one.source_id)
+        if not isinstance(source, (Order, WarehouseOrder, NoneType)):
             raise TypeError(f"document {one.source_id} is no order")
         try:
+            if source is None:
+                raise answers.FactIncomplete(f"what order D-{one.source_id} says was deleted by retention")
             if one.agreement is None:
                 raise answers.FactIncomplete(f"no agreement says how {one.partner} takes a {one.kind}")
             fact = {**one.fact, **_parties(book, one.agreement)}
@@ -67,7 +70,7 @@ def compose(tx: Tx, book: Book, wanted: Sequence[Wanted], alerts: list[Alert]) -
         except (answers.FactIncomplete, SerialsExhausted, ValueError) as error:
             data = {"kind": one.kind, "reason": str(error).splitlines()[0]}
             key = f"compose:{one.flow_key}:{one.name}"
-            where = f"Order {source.key()}"
+            where = f"Order {source.key() if source else one.flow_key.partition('/')[2]}"
             alerts.append(Alert("cannot-write", one.lane, key, data, where, None, one.partner, one.correlation_id))
             continue
         composed.append(Composed(document_id, one, source, made))

@@ -19,11 +19,12 @@ from gateway.formats.x12.answers import Answer, answers_of
 from gateway.formats.x12.answers import Outcome as Verdict
 from gateway.formats.x12.framing import rows_of
 from gateway.lifecycle import DocumentStatus, Outcome, move
+from gateway.pipeline import deliver
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen, order_key, warehouse_order_key
 from gateway.pipeline.staging import as_json, read_with
-from gateway.store import payloads
+from gateway.store import payloads, work_items
 from gateway.store.engine import Tx
 from gateway.store.schema import document, functional_group, interchange
 
@@ -188,6 +189,8 @@ def _close(tx: Tx, row: Any, answer: Answered, sent: Sequence[Any], alerts: list
             .values(status=bindparam("now"), findings=bindparam("said"), confirm_due_at=None, updated_at=tx.now),
             changes,
         )
+        asked = [(row.lane, deliver.overdue_key(one["at"])) for one in changes]
+        work_items.settle_keys(tx, asked, by="the answer")
 
 
 def _refused(row: Any, ours: Any, verdict: Answer) -> Alert:

@@ -126,7 +126,9 @@ def _call(house: House, row: Any) -> End:
         return TurnedDown(f"there is no system {row.target} any more")
     before = json.loads(row.result) if row.result else {}
     with house.store.read() as view:
-        about = _about(view, body)
+        about, asked = _about(view, body)
+    if asked and about is None:
+        return TurnedDown(f"what document D-{asked} says was deleted by retention")
     command = connector.Command(
         operation=connector.Operation(body["operation"]),
         key=row.idempotency_key,
@@ -159,9 +161,10 @@ def _is_uncertain(row: Any, before: dict[str, Any]) -> bool:
     return bool(before.get("uncertain", False))
 
 
-def _about(view: View, body: dict[str, Any]) -> Document | None:
-    document_id = body["data"].get("document_id") or body.get("document_id")
-    return canonical_documents.load(view, {document_id}).get(document_id) if document_id else None
+def _about(view: View, body: dict[str, Any]) -> tuple[Document | None, int | None]:
+    """The document a call speaks of, and its number."""
+    number = body["data"].get("document_id") or body.get("document_id")
+    return (canonical_documents.load(view, {number}).get(number) if number else None), number
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,19 +307,23 @@ def _is_over(tried: Tried) -> bool:
     return True
 
 
+def overdue_key(document_id: int) -> str:
+    """The dedupe key of the question; confirm.py settles it when the answer comes."""
+    return f"document:{document_id}:overdue"
+
+
 def overdue(tx: Tx, limit: int = 500) -> int:
     """Ask a person about every document whose answer is late; returns how many. Each is asked about once."""
-    late = tx.all(
-        select(document)
-        .where(document.c.confirm_due_at.is_not(None), document.c.confirm_due_at <= tx.now)
-        .order_by(document.c.confirm_due_at)
-        .limit(limit)
-    )
+    is_late = (document.c.confirm_due_at.is_not(None), document.c.confirm_due_at <= tx.now)
+    first = select(document.c.id).where(*is_late).order_by(document.c.confirm_due_at).limit(limit)
+    # Asked again by the statement that locks them: an answer may be coming at this moment.
+    noted = update(document).where(document.c.id.in_(first), *is_late).values(confirm_due_at=None)
+    late = tx.all(noted.returning(*document.c))
     alerts = [
         Alert(
             "answer-overdue",
             row.lane,
-            f"document:{row.id}:overdue",
+            overdue_key(row.id),
             {"kind": row.kind, "business_key": row.business_key},
             f"{row.set_id} D-{row.id}",
             ("document", row.id),
@@ -326,6 +333,4 @@ def overdue(tx: Tx, limit: int = 500) -> int:
         for row in late
     ]
     raise_alerts(tx, alerts)
-    if late:
-        tx.execute(update(document).where(document.c.id.in_([row.id for row in late])).values(confirm_due_at=None))
     return len(late)

@@ -17,6 +17,7 @@ HIGHEST = 999_999_999
 """ISA13 and GS06 have nine digits; after the highest comes 1."""
 
 FOR_EVER = "SSCC"  # counters of this kind do not roll
+BEGIN = ("", "", "", "begin")  # after a restore: what a counter that is not there yet begins behind
 
 _t = schema.control_number
 
@@ -31,7 +32,8 @@ class Counter(NamedTuple):
 
 
 _is_counter = [_t.c[name] == bindparam(f"_{name}") for name in Counter._fields]
-_locked = select(_t.c.value).where(*_is_counter).with_for_update()
+_value = select(_t.c.value).where(*_is_counter)
+_locked = _value.with_for_update()
 _set = update(_t).where(*_is_counter).values(value=bindparam("_value"))
 
 
@@ -49,7 +51,8 @@ def draw(
         last = tx.scalar(_locked, key)
         if last is None:
             insert = sqlite_insert if tx.is_sqlite else postgresql_insert
-            fresh = dict(zip(Counter._fields, counter, strict=True)) | {"value": 0}
+            begin = {f"_{name}": value for name, value in zip(Counter._fields, BEGIN, strict=True)}
+            fresh = dict(zip(Counter._fields, counter, strict=True)) | {"value": tx.scalar(_value, begin) or 0}
             tx.execute(insert(_t).values(fresh).on_conflict_do_nothing())
             last = tx.scalar(_locked, key)
         drawn[counter] = [(last + place) % HIGHEST + 1 if rolls else last + place + 1 for place in range(n)]
@@ -58,7 +61,8 @@ def draw(
 
 
 def skip_ahead(tx: Tx, by: int) -> None:
-    """After a restore: numbers given out since the backup must not be given out again."""
+    """After a restore: numbers given out since the backup must not be given out again, also of counters begun since."""
+    draw(tx, [BEGIN])
     for row in tx.all(select(_t).order_by(_t.c.company, _t.c.partner, _t.c.lane, _t.c.kind)):
         counter = Counter(row.company, row.partner, row.lane, row.kind)
         value = row.value + by if row.kind.startswith(FOR_EVER) else (row.value + by - 1) % HIGHEST + 1

@@ -90,6 +90,9 @@ def _over(owner: str, before: int, lane: str | None) -> list[ColumnElement[bool]
         if name == "delivery":  # the AS2 message around it, which every try sends
             carried = (message.c.payload_id == _p.c.id, message.c.delivery_id == table.c.id)
             conditions.append(~exists().where(*carried, unfinished))
+    calls = schema.delivery.c  # which say what is in the document they follow from
+    owed = (calls.kind == "call", calls.stage.is_not(None), calls.correlation_id == _d.c.correlation_id)
+    conditions.append(~exists().where(_d.c.payload_id == _p.c.id, *owed))
     return conditions
 
 

@@ -7,6 +7,8 @@ reader died is removed by the next one who rings.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import secrets
 import select
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, text
+
+log = logging.getLogger(__name__)
 
 CHANNEL = "gateway"
 
@@ -42,16 +46,24 @@ def notify(connection: Connection, stages: Iterable[str]) -> None:
 def ring(database: Path, stages: Iterable[str]) -> None:
     """Write the stages into every listener's pipe. A full pipe already holds a hint, so nothing is lost."""
     line = (",".join(sorted(stages)) + "\n").encode()
-    for pipe in _folder(database).glob("*.pipe"):
-        try:
-            handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # ENXIO: nobody reads it any more
-            with suppress(OSError):
-                pipe.unlink()
-            continue
-        with suppress(BlockingIOError, BrokenPipeError):
-            os.write(handle, line)
-        os.close(handle)
+    try:
+        for pipe in _folder(database).glob("*.pipe"):
+            _ring(pipe, line)
+    except OSError as error:  # what was committed is committed: without a hint it is found at the next poll
+        log.warning("nobody could be told that there is work: %s", error)
+
+
+def _ring(pipe: Path, line: bytes) -> None:
+    try:
+        handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        pipe.unlink(missing_ok=True)  # nobody reads it any more
+        return
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(handle, line)
+    os.close(handle)
 
 
 def _folder(database: Path) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from road_documents import interchange, order
 from served_site import Site
 
-from gateway.store import schema
+from gateway.store import retention, schema
 
 
 def test_an_order_is_fetched_accepted_shipped_and_billed(site: Site) -> None:
@@ -166,3 +166,17 @@ def test_the_openapi_description_is_complete(site: Site) -> None:
     for path, verbs in described["paths"].items():
         for verb, operation in verbs.items():
             assert operation.get("summary"), f"{verb} {path} says nothing"
+
+
+def test_what_retention_deleted_is_said_to_be_gone(site: Site) -> None:
+    name = site.order()
+    site.road.deliver()
+    (sent,) = site.road.rows(schema.delivery, kind="envelope")
+    for one in site.road.rows(schema.payload):
+        with site.road.store.begin() as tx:
+            retention._delete(tx, [one.id])
+    assert site.internal.get(f"/v1/orders/{name}").json()["order"] is None
+    answer = site.internal.get(f"/v1/documents/{name}/content")
+    assert (answer.status_code, answer.json()["type"]) == (410, "urn:gateway:deleted")
+    answer = site.internal.post(f"/v1/deliveries/L-{sent.id}/resend")
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:gateway:cannot-resend")

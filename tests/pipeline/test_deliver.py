@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pipeline_road import Road
-from road_documents import interchange, order
+from road_documents import acknowledgement, interchange, order
 
 from gateway.pipeline import deliver
 from gateway.pipeline.deliver import Arrived, TryAgain, TurnedDown
-from gateway.store import lease, schema
-from gateway.store.engine import Record
+from gateway.pipeline.route import Fact, happen, order_key
+from gateway.store import backup, lease, schema
+from gateway.store.crypto import Keys
+from gateway.store.engine import Record, Store
 from gateway.store.retry import RetryAt
 from gateway.systems import connector
 from gateway.worker.road import deliveries
@@ -139,3 +144,65 @@ def test_while_it_cannot_be_looked_up_it_stays_uncertain(called: Road) -> None:
     assert isinstance(outcome, TryAgain)
     end(called, row, outcome)
     assert uncertain(submit(called))
+
+
+def test_after_a_restore_the_first_try_looks_first(
+    called: Road, database_kind: str, new_database: Callable[[str], str], keys: Keys, tmp_path: Path
+) -> None:
+    """It may have been sent after the backup was made."""
+    backup.write(called.store, tmp_path / "backup.zip")
+    with Store.open(new_database(database_kind), keys) as restored:
+        backup.restore(restored, tmp_path / "backup.zip")
+        assert uncertain(submit(Road(restored, called.house, tmp_path)))
+
+
+def test_an_answer_that_comes_late_settles_the_question_after_it(called: Road) -> None:
+    called.deliver()
+    (ours,) = [row for row in called.rows(schema.document, direction="out") if row.set_id == "997"]
+    late = {"id": ours.id, "status": "awaiting-confirmation", "set_id": "855", "confirm_due_at": 1}
+    with called.store.begin() as tx:
+        tx.update(schema.document, [late])
+    with called.store.begin() as tx:
+        assert deliver.overdue(tx) == 1
+    group = called.rows(schema.functional_group, id=ours.group_id)[0]
+    called.receive(acknowledgement(group.functional_id, group.control_number), name="their answer")
+    called.work()
+    assert [(row.code, row.status) for row in called.rows(schema.work_item)] == [("answer-overdue", "settled")]
+
+
+def test_an_answer_that_comes_at_this_moment_is_not_asked_for(called: Road) -> None:
+    (ours,) = [row for row in called.rows(schema.document, direction="out") if row.set_id == "997"]
+    with called.store.begin() as tx:
+        tx.update(schema.document, [{"id": ours.id, "confirm_due_at": 1}])
+
+    def ask() -> int:
+        with called.store.begin() as tx:
+            return deliver.overdue(tx)
+
+    with ThreadPoolExecutor(1) as asking, called.store.begin() as tx:
+        tx.update(schema.document, [{"id": ours.id, "confirm_due_at": None}])
+        asked = asking.submit(ask)
+        wait([asked], timeout=0.5)  # it waits for us, or has not begun
+    assert asked.result(60) == 0
+    assert called.rows(schema.work_item) == []
+
+
+def test_an_order_whose_content_is_gone_is_not_written_about_and_stops_nobody(called: Road) -> None:
+    (row,) = called.rows(schema.document, kind="order")
+    with called.store.begin() as tx:
+        tx.execute(schema.canonical.delete())
+        keys = (order_key(row.partner, row.business_key),)
+        happen(tx, called.house, [Fact("order.accepted", row.lane, row.partner, keys, {"system": "erp"})])
+    (item,) = called.rows(schema.work_item)
+    assert item.code == "cannot-write"
+    assert "deleted" in item.why + item.title
+
+
+def test_an_order_whose_content_is_gone_is_not_submitted_empty(called: Road) -> None:
+    witness = Witness()
+    house = deliver.House(called.store, called.house.book, lambda: {"erp": witness}, called.house.sender)
+    row = submit(called)
+    with called.store.begin() as tx:
+        tx.execute(schema.canonical.delete())
+    assert isinstance(deliver.send(house, row), TurnedDown)
+    assert witness.commands == []

@@ -15,6 +15,7 @@ from gateway.partners.book import Book
 from gateway.partners.faults import ProfileFaults
 from gateway.pipeline import keeping
 from gateway.store import payloads, retention, schema
+from gateway.store.engine import Record
 
 YEAR = 365 * 86_400_000_000
 
@@ -66,3 +67,26 @@ def test_what_is_over_its_time_goes_and_its_story_stays(road: Road) -> None:
     assert len(road.rows(schema.event)) == 1
     (noted,) = road.rows(schema.audit, action="purge")
     assert noted.subject == "harbor-pine"
+
+
+def test_what_a_call_is_to_say_is_kept_until_it_was_made(road: Road) -> None:
+    """A system that is away for longer than bodies are kept must not get an order without content."""
+    road = replace(road, house=replace(road.house, book=lambda: saying(partner="keep: 90d\n")))
+    road.receive(interchange([order()]))
+    road.work()
+    with road.store.begin() as tx:
+        tx.execute(update(schema.payload).values(created_at=tx.now - YEAR))
+        tx.execute(update(schema.delivery).where(schema.delivery.c.kind != "call").values(stage=None, due_at=None))
+    keeping.purge(road.house)
+    (asked,) = road.rows(schema.document, kind="order")
+    assert road.rows(schema.payload, id=asked.payload_id)[0].purged_at is None
+    assert asked.id in {row.document_id for row in canonical(road)}
+    with road.store.begin() as tx:
+        tx.execute(update(schema.delivery).values(stage=None, due_at=None))
+    keeping.purge(road.house)
+    assert road.rows(schema.payload, id=asked.payload_id)[0].purged_at is not None
+
+
+def canonical(road: Road) -> list[Record]:
+    with road.store.read() as view:
+        return list(view.all(schema.canonical.select()))

@@ -145,3 +145,14 @@ def test_old_keys_are_forgotten(store: Store) -> None:
         assert idempotency.forget(tx, tx.now) == 0
         assert idempotency.forget(tx, tx.now + 1) == 1
         assert tx.all(select(schema.idempotency)) == []
+
+
+def test_after_a_restore_a_counter_that_was_not_in_the_backup_does_not_begin_at_1(store: Store) -> None:
+    """A partner may have begun after the backup: what it was sent then is out there."""
+    other = ("northwind", "blue-ridge", "production", "ISA")
+    with store.begin() as tx:
+        control_numbers.draw(tx, [ISA])
+        control_numbers.skip_ahead(tx, 100)
+        assert control_numbers.draw(tx, [ISA, TEST_ISA]) == {ISA: [102], TEST_ISA: [102]}
+        control_numbers.skip_ahead(tx, 100)
+        assert control_numbers.draw(tx, [ISA, other]) == {ISA: [203], other: [203]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.store import schema
 from gateway.store.among import among
+from gateway.store.crypto import Keys
 from gateway.store.engine import Store
 from gateway.store.retry import SECOND, GiveUp, RetryAt, RetryPolicy
 from tests.store.rows import documents
@@ -207,3 +209,24 @@ def test_many_rows_are_stored_as_few_are_and_fail_as_few_do(store: Store) -> Non
 
 
 PAYLOAD = {"owner": "o", "lane": "test", "sha256": "", "size": 1, "media_type": None, "created_at": 1}
+
+
+def test_a_process_without_free_files_commits_and_takes_nobodys_pipe_away(database_url: str, keys: Keys) -> None:
+    with Store.open(database_url, keys) as store:
+        listener = store.listen()
+        with store.begin() as tx:
+            tx.wake("translate")
+        listener.wait(60)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            with store.begin() as tx:
+                tx.wake("translate")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with store.begin() as tx:
+            tx.wake("write")
+        assert "write" in listener.wait(60)
+        listener.close()
