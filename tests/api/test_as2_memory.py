@@ -21,10 +21,12 @@ def test_50_mb_one_and_four_at_once() -> None:
     us = new_certificate("us", serial=1, start=now - year, end=now + year)
     peer = new_certificate("peer", serial=2, start=now - year, end=now + year)
     with served(us, peer) as server:
-        Sender(server, purchase_order(3 << 20)).many(2, 1)
+        with Sender(server, purchase_order(3 << 20)).many(1) as posted:
+            posted(2)
         large = Sender(server, purchase_order(50 << 20))
         for at_once, allowed in ((1, ONE), (4, FOUR)):
             Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the high-water mark begins anew
             before = server.memory("VmRSS")
-            assert len(large.many(at_once, at_once)) == at_once  # each with a true receipt
+            with large.many(at_once) as posted:
+                assert len(posted(at_once)) == at_once  # each with a true receipt
             assert server.memory("VmHWM") - before < allowed * 1024
