@@ -143,7 +143,7 @@ async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, b
         first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, judged)
         if first is not None:
             return first
-        judged = as2_receive.other_content(whose, judged, now=datetime.now(UTC), entropy=os.urandom)
+        judged = as2_receive.other_content(whose, judged, body, now=datetime.now(UTC), entropy=os.urandom)
         await use.receive(judged.arrival)
     status, headers, content = judged.answer
     closing = [("Connection", "close")] if size > whose.largest else []  # what is still to come is read by nobody

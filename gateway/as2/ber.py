@@ -10,7 +10,7 @@ times; long tags and absurd lengths are refused, since nothing in CMS needs them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .disposition import Malformed, TooLarge
 from .stream import CHUNK, Stream
@@ -235,10 +235,16 @@ def _raw(stream: Stream, limit: int, what: str, depth: int) -> bytes:
     return b"".join(pieces)
 
 
-def octets(stream: Stream, primitive: int = OCTET_STRING) -> Iterator[bytes]:
-    """The contents of an OCTET STRING of any size, whole or in pieces, nested or not (tag `primitive` outside)."""
+def octets(
+    stream: Stream, primitive: int = OCTET_STRING, note: Callable[[int, int], None] = lambda at, size: None
+) -> Iterator[bytes]:
+    """The contents of an OCTET STRING of any size, whole or in pieces, nested or not (tag `primitive` outside).
+
+    `note` is told where each piece stands.
+    """
     tag, length = stream_header(stream)
     if tag == primitive:
+        note(stream.offset, length or 0)
         yield from stream.exactly(length or 0)
         return
     if tag != primitive | CONSTRUCTED:
@@ -260,6 +266,7 @@ def octets(stream: Stream, primitive: int = OCTET_STRING) -> Iterator[bytes]:
             continue
         tag, length = stream_header(stream)
         if tag == OCTET_STRING and length is not None:
+            note(stream.offset, length)
             if length < CHUNK:
                 small.append(stream.take(length))
                 waiting += length

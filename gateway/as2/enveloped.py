@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import AEADEncryptionContext, Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from .algorithms import CIPHER_BY_OID, CIPHERS, AlgorithmIdentifier, ContentCipher, identifier
+from .around import Encryption, Pieces
 from .ber import (
     END,
     OCTET_STRING,
@@ -50,6 +51,7 @@ class Envelope:
     def __init__(self, stream: Stream, kind: bytes, certificates: Sequence[OwnCertificate], limits: Limits) -> None:
         self._stream = stream
         self._fault: str | None = None
+        self._pieces = Pieces()
         self.authenticated = kind == AUTH_ENVELOPED_DATA
         try:
             open_shell(stream, SEQUENCE, "an envelope")
@@ -93,6 +95,10 @@ class Envelope:
     def done(self) -> EncryptionDone:
         return EncryptionDone(self.cipher.name, self._unwrapped.key_transport, self._unwrapped.certificate)
 
+    @property
+    def encryption(self) -> Encryption:
+        return Encryption(self.cipher.name, self._unwrapped.key, self._iv, self._pieces)
+
     def plaintext(self) -> Iterator[bytes]:
         """The contents; nothing in them may be trusted before `finish`."""
         return self._from_gcm() if self.authenticated else self._from_cbc()
@@ -104,7 +110,7 @@ class Envelope:
 
     def _ciphertext(self) -> Iterator[bytes]:
         try:
-            yield from octets(self._stream, _CONTENT)
+            yield from octets(self._stream, _CONTENT, self._pieces.add)
         except (Malformed, TooLarge) as error:
             raise DecryptionFailed(f"the encrypted content is damaged: {error}") from error
 

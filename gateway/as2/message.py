@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .algorithms import Digest, digest_named
+from .around import Around
 from .disposition import Malformed
 from .mime import ContentType, Headers, decoded_words, file_name, parse_parameters, printable
 from .partnership import CompressionDone, Done, EncryptionDone, SignatureDone
@@ -146,6 +147,7 @@ class Message:
     mic: Mic
     parts: tuple[Part, ...]
     size: int  # bytes of all parts
+    around: Around | None = None  # what stood around the one part, if that went through unchanged
 
     @property
     def signature(self) -> SignatureDone | None:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from .algorithms import DIGESTS, MODERN_DIGESTS, Digest, digest_named, hashed
+from .around import Passing
 from .cms import AUTH_ENVELOPED_DATA, COMPRESSED_DATA, ENVELOPED_DATA, open_content_info
 from .compressed import decompressed
 from .disposition import AS2Error, DecryptionFailed, Malformed, TooLarge, UnsupportedFormat
 from .enveloped import Envelope
 from .message import PKCS7, Head, Message, Mic, Part, Sink
-from .mime import ContentType, Headers, Multipart, decoded, read_headers
+from .mime import ContentType, Headers, Multipart, decoded, is_plain, read_headers
 from .partnership import CompressionDone, Done, EncryptionDone, Partnership
 from .signed import Content, verify
 from .stream import Stream, gathered, limited
@@ -36,7 +37,7 @@ def read(
     """The message in `headers` and `body`, its parts written to `sink`. Raises an AS2Error if anything is not true."""
     head = head or Head.read(headers)
     opening = _Opening(partnership, now, head.mdn.digest() if head.mdn else None)
-    stream = Stream(limited(body, partnership.limits.message, "message"))
+    stream = Stream(limited(opening.passing.over(body), partnership.limits.message, "message"))
     parts: list[Part] = []
     size = 0
     write = None
@@ -49,7 +50,8 @@ def read(
             write(piece)
     stream.drain()
     partnership.accepts.judge(tuple(opening.done))
-    return Message(head, tuple(opening.done), opening.mic(), tuple(parts), size)
+    around = opening.passing.around(size) if len(parts) == 1 else None
+    return Message(head, tuple(opening.done), opening.mic(), tuple(parts), size, around)
 
 
 class _Opening:
@@ -63,6 +65,8 @@ class _Opening:
         self._mic_digest = wanted if wanted is not None else DIGESTS["sha256"]
         self._inside_signature = False
         self.done: list[Done] = []
+        self.passing = Passing()  # what the contents stand in: the body, or what was decrypted of it
+        self._at: int | None = 0  # where in that the entity begins that is being read
 
     def mic(self) -> Mic:
         """In the digest of the signature, else in the one that was asked for (RFC 4130 7.3.1)."""
@@ -85,6 +89,8 @@ class _Opening:
             encoding = "base64"
         elif encoding.strip().lower() == "base64" and stream.peek(1) == b"0":
             encoding = "binary"
+        if stream.offset or not is_plain(encoding):
+            self._at = None
         inner = Stream(decoded(stream.rest(), encoding))
         kind = open_content_info(inner)
         if kind in (ENVELOPED_DATA, AUTH_ENVELOPED_DATA):
@@ -101,7 +107,8 @@ class _Opening:
         their = self._partnership.our.decrypting(self._now)
         envelope = Envelope(stream, kind, their, self._limits)
         self.done.append(envelope.done)
-        inner = Stream(limited(envelope.plaintext(), self._limits.content, "message unpacked"))
+        self.passing = Passing(envelope.encryption)
+        inner = Stream(limited(self.passing.over(envelope.plaintext()), self._limits.content, "message unpacked"))
         try:
             headers, raw = read_headers(inner)
             if not headers.items:
@@ -123,6 +130,7 @@ class _Opening:
         if any(isinstance(one, CompressionDone) for one in self.done):  # security rule 6
             raise UnsupportedFormat("compressed twice")
         self.done.append(CompressionDone())
+        self._at = None
         inner = Stream(decompressed(stream, self._limits))
         headers, raw = read_headers(inner)
         yield from self.entity(headers, raw, inner)
@@ -138,7 +146,10 @@ class _Opening:
             found.name for word in content_type.parameters.get("micalg", "").split(",") if (found := digest_named(word))
         }
         content = self._content = Content([DIGESTS[name] for name in announced or MODERN_DIGESTS])
-        inner = Stream(hashed(_must(multipart.next()), [content.update]))
+        first = _must(multipart.next())
+        if self._at is not None:
+            self._at += stream.offset
+        inner = Stream(hashed(first, [content.update]))
         headers, raw = read_headers(inner)
         yield from self.entity(headers, raw, inner)
         inner.drain()
@@ -178,8 +189,11 @@ class _Opening:
         if content_type.type in ("multipart/related", "multipart/mixed"):  # RFC 6362
             yield from self._attachments(content_type, Stream(chunks))
             return
+        encoding = headers.get("Content-Transfer-Encoding")
+        if self._at is not None and is_plain(encoding):
+            self.passing.begins = self._at + stream.offset
         yield Part.read(headers)
-        yield from decoded(chunks, headers.get("Content-Transfer-Encoding"))
+        yield from decoded(chunks, encoding)
 
     def _attachments(self, content_type: ContentType, stream: Stream) -> Iterator[Part | bytes]:
         multipart = Multipart(stream, content_type.parameters.get("boundary", ""))

@@ -36,6 +36,7 @@ from gateway.partners import secrets
 from gateway.partners.book import Book
 from gateway.partners.faults import ProfileFaults, nearest
 from gateway.partners.secrets import SecretMissing
+from gateway.pipeline import as2_wire
 from gateway.store import payloads
 from gateway.store.payloads import PayloadPurged
 from gateway.store.schema import transmission
@@ -202,11 +203,11 @@ def stored(name: str) -> tuple[bytes, datetime]:
         row = view.get(transmission, int(name[2:]))
         if row is None:
             raise Stop(f"there is no transmission {name}")
-        payload_id = row.wire_payload_id or row.payload_id
-        if payload_id is None:
+        if row.wire_payload_id is None and row.payload_id is None:
             raise Stop(f"{name} has no bytes: {row.reason or row.status}")
         try:
-            return payloads.read_all(view, payload_id), datetime.fromtimestamp(row.received_at / 1_000_000, UTC)
+            data = as2_wire.whole(view, row) if row.wire_payload_id else payloads.read_all(view, row.payload_id)
+            return data, datetime.fromtimestamp(row.received_at / 1_000_000, UTC)
         except PayloadPurged as error:
             raise Stop(f"{name}: {error}") from None
 

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from gateway.as2.algorithms import MODERN_DIGESTS
 from gateway.as2.disposition import AS2Error, MessageTooLarge, UnexpectedProcessingError
 from gateway.as2.identity import OurIdentity, UnusableCertificate
 from gateway.as2.mdn import ENCRYPTED, Mdn, make_mdn, original_message_id
@@ -29,11 +30,12 @@ from gateway.as2.recipients import Entropy
 from gateway.channels.as2 import As2Channel, join, split
 from gateway.partners.connection import Connection
 from gateway.partners.secrets import SecretMissing
+from gateway.pipeline import as2_wire
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import RECEIPT, Arrival, Receipt, Refused
 from gateway.store import as2_messages, payloads
-from gateway.store.engine import Store
+from gateway.store.engine import Record, Store
 from gateway.store.schema import payload, transmission
 from gateway.store.spool import Spool
 
@@ -197,7 +199,7 @@ def open_message(
     first = arrived(0)
     if opened and head is not None and head.mdn is None and first.media_type == "multipart/report":
         return Opened(_wrapped_receipt(first), received)
-    return Opened(first if opened else _refused(first, whose, received), received)
+    return Opened(_once(first, whose, received, body) if opened else _refused(first, whose, received), received)
 
 
 def _too_large(whose: Relation, size: int) -> MessageTooLarge | None:
@@ -279,6 +281,21 @@ def _wire(headers: Headers | None, body: Spool) -> bytes | _Wire:
     return whole if isinstance(whole, bytes) else _Wire(head, body)
 
 
+def _once(arrival: Arrival, whose: Relation, received: Received, body: Spool) -> Arrival:
+    """A large one is stored once: its document, and what stood around that, of which the message can be made again.
+
+    Nor is the document hashed beside the part that was signed: the MIC, which both sides have in the receipt, names it.
+    """
+    message, headers = received.message, whose.headers
+    if message is None or headers is None or len(message.parts) != 1 or message.size < as2_wire.LARGE:
+        return arrival
+    digest = f"{as2_wire.MIC}{message.mic}" if message.mic.digest in MODERN_DIGESTS else None
+    if message.around is None:
+        return replace(arrival, digest=digest)
+    kept = message.around.packed(bytes(headers), body)
+    return replace(arrival, digest=digest, wire=kept, wire_type=as2_wire.AROUND)
+
+
 def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
     failure, head = received.failure, received.head
     reason = whose.fault or str(failure)
@@ -340,8 +357,8 @@ def as_it_came_before(store: Store, opened: Opened, body: Spool) -> Opened:
         stored = {one.id: one for one in view.by_ids(payload, [row.payload_id, row.wire_payload_id])} if row else {}
     if row is None or len(stored) < 2 or any(one.purged_at is not None for one in stored.values()):
         return opened
-    offset = stored[row.wire_payload_id].size - body.size  # behind its headers
-    if offset < 0 or _sha256(payloads.stream(store, row.wire_payload_id, offset=offset)) != body.sha256:
+    came = as2_wire.body(store, row, stored[row.wire_payload_id], body.size)
+    if came is None or _sha256(came) != body.sha256:
         return opened
     first = stored[row.payload_id]
     content = payloads.Stored(first.id, first.sha256, first.size)
@@ -354,20 +371,33 @@ def first_answer(store: Store, receipt: Receipt, opened: Opened) -> tuple[int, l
     with store.read() as view:
         row = view.get(transmission, receipt.transmission_id)
         first = view.get(payload, row.payload_id) if row is not None and row.payload_id is not None else None
-    if row is None or first is None or first.sha256 != _sha256(opened.arrival.content):
+    if row is None or first is None or not _is_of(store, first, opened.arrival):
         return None
     if row.receipt_payload_id is None or opened.arrival.answer_to is not None:
         return 200, [], b""  # no receipt was asked for, or it is posted
     return 200, *split(payloads.read_all(store, row.receipt_payload_id))
 
 
+def _is_of(store: Store, first: Record, arrival: Arrival) -> bool:
+    """Whether this came with the first document, however it was packed this time."""
+    if first.sha256 == arrival.digest:
+        return True
+    came = _sha256(arrival.content)
+    if first.sha256.startswith(as2_wire.MIC) and not isinstance(arrival.content, payloads.Stored):
+        return first.purged_at is None and _sha256(payloads.stream(store, first.id)) == came
+    return bool(first.sha256 == came)
+
+
 def _sha256(content: bytes | Iterable[bytes] | payloads.Stored) -> str:
     if isinstance(content, payloads.Stored | Spool):
         return content.sha256
-    return hashlib.sha256(content if isinstance(content, bytes) else b"".join(content)).hexdigest()
+    hasher = hashlib.sha256()
+    for piece in [content] if isinstance(content, bytes) else content:
+        hasher.update(piece)
+    return hasher.hexdigest()
 
 
-def other_content(whose: Relation, opened: Opened, *, now: datetime, entropy: Entropy) -> Opened:
+def other_content(whose: Relation, opened: Opened, body: Spool, *, now: datetime, entropy: Entropy) -> Opened:
     """A Message-ID that came before with other documents: kept, refused, and a person compares the two."""
     failure = MessageIdReused(f"{opened.arrival.transport_id} came before with other content")
     received = opened.received
@@ -384,5 +414,6 @@ def other_content(whose: Relation, opened: Opened, *, now: datetime, entropy: En
             entropy=entropy,
         )
     judged = replace(received, message=None, failure=failure, disposition=failure.disposition, mdn=mdn)
-    common = replace(opened.arrival, content=b"", beside=(), answer=_stored(mdn))
+    wire = _wire(whose.headers, body)  # whole: no document of it is stored
+    common = replace(opened.arrival, content=b"", beside=(), answer=_stored(mdn), wire=wire, wire_type=None)
     return Opened(_refused(common, whose, judged), judged)

@@ -44,7 +44,9 @@ class Arrival:
     filename: str | None = None
     media_type: str | None = None
     remote: str | None = None
+    digest: str | None = None  # of the content, where it was computed already, perhaps with what stood around it
     wire: bytes | Iterable[bytes] | None = None  # the message around the content as it came, where that is evidence
+    wire_type: str | None = None  # its media type, where it is not those very bytes
     answer: bytes | None = None  # the receipt that the door gives for it; a repetition gets the same
     answer_to: str | None = None  # where that receipt is owed to, if it is not the answer of the door
     partner: str | None = None  # whose receipt it is then
@@ -147,12 +149,14 @@ def _store(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[int, str], payload
     for one in arrivals:
         for which in BODIES if one.refused is None else BODIES[1:]:
             body, key = getattr(one, which), (id(one), which)
+            digest = one.digest if which == "content" else None
+            media_type = one.wire_type if which == "wire" else None
             if isinstance(body, bytes):
-                whole.append((key, payloads.Body(body, one.connection, one.lane)))
+                whole.append((key, payloads.Body(body, one.connection, one.lane, media_type, digest)))
             elif isinstance(body, payloads.Stored):
                 stored[key] = body
             elif body is not None:
-                stored[key] = payloads.store(tx, body, owner=one.connection, lane=one.lane)
+                stored[key] = payloads.store(tx, body, owner=one.connection, lane=one.lane, digest=digest)
     done = payloads.store_many(tx, [body for _, body in whole])
     return stored | dict(zip([key for key, _ in whole], done, strict=True))
 

@@ -42,6 +42,7 @@ class Body:
     owner: str
     lane: str
     media_type: str | None = None
+    digest: str | None = None  # instead of its SHA-256, where whoever brings it has hashed it in another way
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,23 @@ class Stored:
     size: int
 
 
-def store(tx: Tx, content: bytes | Iterable[bytes], *, owner: str, lane: str, media_type: str | None = None) -> Stored:
+def store(
+    tx: Tx,
+    content: bytes | Iterable[bytes],
+    *,
+    owner: str,
+    lane: str,
+    media_type: str | None = None,
+    digest: str | None = None,
+) -> Stored:
     """Store one body; of one that comes in pieces, one chunk is held in memory."""
     if isinstance(content, bytes):
-        return store_many(tx, [Body(content, owner, lane, media_type)])[0]
+        return store_many(tx, [Body(content, owner, lane, media_type, digest)])[0]
     (payload_id,) = ids.take(tx, "payload")
-    digest, size, n, waiting = hashlib.sha256(), 0, 0, bytearray()
+    hasher, size, n, waiting = hashlib.sha256(), 0, 0, bytearray()
     for piece in content:
-        digest.update(piece)
+        if digest is None:
+            hasher.update(piece)
         size += len(piece)
         waiting += piece
         while len(waiting) >= CHUNK:
@@ -69,15 +79,16 @@ def store(tx: Tx, content: bytes | Iterable[bytes], *, owner: str, lane: str, me
             n += 1
     if waiting:
         tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, bytes(waiting))])
-    tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, digest.hexdigest(), size, media_type)])
-    return Stored(payload_id, digest.hexdigest(), size)
+    digest = digest or hasher.hexdigest()
+    tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, digest, size, media_type)])
+    return Stored(payload_id, digest, size)
 
 
 def store_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
     """Store many bodies with two statements."""
     stored, rows, chunks = [], [], []
     for payload_id, body in zip(ids.take(tx, "payload", len(bodies)), bodies, strict=True):
-        digest = hashlib.sha256(body.data).hexdigest()
+        digest = body.digest or hashlib.sha256(body.data).hexdigest()
         stored.append(Stored(payload_id, digest, len(body.data)))
         rows.append(_row(tx, payload_id, body.owner, body.lane, digest, len(body.data), body.media_type))
         data = memoryview(body.data)

@@ -105,7 +105,7 @@ payload = Table(
     _id(),
     Column("owner", Text, nullable=False),  # the partner or connection whose retention and holds apply
     Column("lane", Text, nullable=False),
-    Column("sha256", Text, nullable=False),  # of the plaintext
+    Column("sha256", Text, nullable=False),  # of the plaintext; "mic ..." of what a partner signed with it (AS2)
     Column("size", BigInteger, nullable=False),
     Column("media_type", Text),
     Column("created_at", Instant, nullable=False),
