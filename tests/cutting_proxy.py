@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ class Fault(StrEnum):
     CUT_ANSWER = "the answer is lost"
     KILL_BEFORE = "the receiver is killed before it has the whole request"
     KILL_AFTER = "the receiver is killed after it answered, and the answer is lost"
-    HELD = "waits until it is let go"
+    HELD = "waits until it is let go, and so does every other receipt for the same message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Seen:
     is_receipt: bool
     body: bytes
     fault: Fault
+    at: float  # on the monotonic clock
+    about: str  # of a receipt: the message it is for
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Proxy:
     kill: Callable[[], object] = lambda: None  # SIGKILL for the process behind
     faults: list[tuple[bool, Fault]] = field(default_factory=list)  # (receipts or messages, fault), each used once
     seen: list[Seen] = field(default_factory=list)
+    answered: list[tuple[str, float]] = field(default_factory=list)  # Message-ID, and when its sender had the answer
     let_go: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,16 +61,13 @@ class Proxy:
 
     def _pass_on(self, client: socket.socket, request: bytes) -> bool:
         head, _, body = request.partition(b"\r\n\r\n")
-        found = re.search(rb"^message-id: *(.*?)\r?$", head, re.I | re.M)
+        message_id, about = _value(b"message-id", head), _value(b"original-message-id", body)
         is_receipt = b"disposition-notification" in head and b"Disposition-Notification-To" not in head
         with self._lock:
-            wanted = next((one for one in self.faults if one[0] == is_receipt), None)
-            if wanted is not None:
-                self.faults.remove(wanted)
-            fault = wanted[1] if wanted is not None else Fault.NONE
-            self.seen.append(Seen(found[1].decode() if found else "", is_receipt, body, fault))
+            fault = self._fault(is_receipt, about)
+            self.seen.append(Seen(message_id, is_receipt, body, fault, time.monotonic(), about))
         if fault is Fault.HELD:
-            self.let_go.wait(60)
+            self.let_go.wait()  # the end of the proxy lets go in any case
         with socket.create_connection(("127.0.0.1", self.target), 10) as server:
             if fault in (Fault.CUT_REQUEST, Fault.KILL_BEFORE):
                 server.sendall(request[: len(request) // 2])
@@ -80,7 +81,24 @@ class Proxy:
             if answer is None or fault in (Fault.CUT_ANSWER, Fault.KILL_AFTER):
                 return False
             client.sendall(answer)
+            self.answered.append((message_id, time.monotonic()))
             return True
+
+    def _fault(self, is_receipt: bool, about: str) -> Fault:
+        """The next one of its kind. A receipt is held from the first one for its message on, or not at all."""
+        before = [one.fault for one in self.seen if is_receipt and one.about == about]
+        if Fault.HELD in before:
+            return Fault.HELD
+        for one in self.faults:
+            if one[0] == is_receipt and not (before and one[1] is Fault.HELD):
+                self.faults.remove(one)
+                return one[1]
+        return Fault.NONE
+
+
+def _value(name: bytes, text: bytes) -> str:
+    found = re.search(rb"^%s: *(.*?)\r?$" % name, text, re.I | re.M)
+    return found[1].decode() if found else ""
 
 
 def _message(wire: socket.socket) -> bytes | None:
