@@ -106,7 +106,13 @@ class Node:
         if depth > DEPTH:
             raise TooLarge(f"structure nested more than {DEPTH} deep")
         self._data, self.start, self._depth = data, start, depth
-        self.tag, length, self.body = header(data, start)
+        length: int | None
+        front = data[start : start + 2]
+        if len(front) == 2 and front[1] < 0x80 and front[0] & 0x1F != 0x1F:  # nearly all of them
+            self.tag, length = front
+            self.body = start + 2
+        else:
+            self.tag, length, self.body = header(data, start)
         if length is not None:
             self.stop = self.end = self.body + length
             if self.end > len(data):

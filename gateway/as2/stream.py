@@ -26,10 +26,8 @@ class Stream:
         return self._dropped + self._at
 
     def _fill(self, wanted: int) -> bool:
-        """Have at least `wanted` bytes ahead, or all there is."""
+        """Have at least `wanted` bytes ahead, more than now, or all there is."""
         ahead = len(self._buffer) - self._at
-        if ahead >= wanted:
-            return True
         pieces = [self._buffer[self._at :]] if ahead else []
         for chunk in self._chunks:
             pieces.append(bytes(chunk))
@@ -43,12 +41,13 @@ class Stream:
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes, fewer at the end."""
-        self._fill(count)
+        if len(self._buffer) - self._at < count:
+            self._fill(count)
         return self._buffer[self._at : self._at + count]
 
     def take(self, count: int) -> bytes:
         """Exactly `count` bytes."""
-        if not self._fill(count):
+        if len(self._buffer) - self._at < count and not self._fill(count):
             raise Malformed(f"ends {count - len(self._buffer) + self._at} bytes early, at offset {self._end()}")
         start = self._at
         self._at += count
@@ -65,7 +64,7 @@ class Stream:
 
     def some(self, limit: int = CHUNK) -> bytes:
         """What is at hand, at most `limit` bytes; nothing only at the end."""
-        if not self._fill(1):
+        if self._at >= len(self._buffer) and not self._fill(1):
             return b""
         start, at = self._at, self._at + limit
         if start == 0 and at >= len(self._buffer):

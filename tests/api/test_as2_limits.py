@@ -22,6 +22,7 @@ from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity
 from gateway.as2.mdn import Sent, judge
 from gateway.as2.partnership import Partnership, Sends
 from gateway.pipeline import as2_receive
+from gateway.pipeline import as2_wire
 from gateway.store import payloads, schema
 from gateway.store.engine import Store
 from gateway.store.spool import IN_MEMORY
@@ -113,7 +114,8 @@ def test_a_message_too_large_for_memory_is_stored_as_it_came(site: As2Site) -> N
     assert judge(site.receipt(answer), kept).acknowledged
     (row,) = transmissions(site)
     assert payloads.read_all(site.road.store, row.payload_id) == data
-    assert payloads.read_all(site.road.store, row.wire_payload_id).endswith(b"\r\n\r\n" + body)
+    with site.road.store.read() as view:
+        assert as2_wire.whole(view, row).endswith(b"\r\n\r\n" + body)
     again = site.post(message.headers, body)
     assert again.content == answer.content
     assert len(transmissions(site)) == 1
