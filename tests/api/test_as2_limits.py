@@ -21,8 +21,7 @@ from gateway.as2.compressed import compress
 from gateway.as2.identity import OurIdentity, OwnCertificate, TheirIdentity
 from gateway.as2.mdn import Sent, judge
 from gateway.as2.partnership import Partnership, Sends
-from gateway.pipeline import as2_receive
-from gateway.pipeline import as2_wire
+from gateway.pipeline import as2_receive, as2_wire
 from gateway.store import payloads, schema
 from gateway.store.engine import Store
 from gateway.store.spool import IN_MEMORY
