@@ -133,7 +133,15 @@ class Keeper:
                 time.sleep(0.02)
 
     def keep(self, item: Kept) -> None:
-        self.submit(item).result()
+        self.keep_all([item])[0].result()
+
+    def keep_all(self, items: Sequence[Kept]) -> list[Future[None]]:
+        """In one commit, in this thread if nobody else is at it. The futures have ended."""
+        while True:
+            try:
+                return self._committer.settle(items)
+            except Busy:
+                time.sleep(0.02)
 
     def note(self, line: Noted) -> None:
         """Keep a line of the session log; nobody waits for it. With the store closed, the process's log has it."""

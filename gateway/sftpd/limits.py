@@ -6,7 +6,6 @@ import ipaddress
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -15,7 +14,6 @@ REMEMBERED = 10_000  # addresses and users; the longest unseen is forgotten
 TRIES = 10  # failures within WITHIN_S that close the door ...
 WITHIN_S = 600.0
 CLOSED_S = 900.0  # ... for this long
-NAP_S = 0.5  # a session that is too fast sleeps in pieces, so that it can be ended
 
 
 class Pace:
@@ -27,19 +25,16 @@ class Pace:
         self._free_at = 0.0
 
     def owe(self, size: int) -> None:
-        """So many bytes went; the next `wait` waits for them too."""
+        """So many bytes came or went."""
         if self._per_second is None:
             return
         with self._lock:
             self._free_at = max(self._free_at, time.monotonic() - 1.0) + size / self._per_second
 
-    def wait(self, size: int, is_over: Callable[[], bool]) -> None:
-        """So many bytes came: go on when it is their time, or the session is over."""
-        if self._per_second is None:
-            return
-        self.owe(size)
-        while (left := self._free_at - time.monotonic()) > 0 and not is_over():
-            time.sleep(min(left, NAP_S))
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to go on."""
+        return self._per_second is None or self._free_at <= time.monotonic()
 
 
 class Bans:

@@ -1,4 +1,4 @@
-"""The server: takes connections, gives each a transport and its session a thread, and ends what must end.
+"""The server: takes connections, gives each a transport with its thread, and ends what must end.
 
 A connection is a `Guest`: not known until it has logged in. One thread, the warden, looks at all of them every second:
 who has not logged in in time, who asks nothing any more, whose profile is gone. Everything a stranger can make us hold
@@ -26,12 +26,10 @@ from gateway.sftpd.downloading import Begun
 from gateway.sftpd.keeping import Keeper, Noted
 from gateway.sftpd.limits import Bans, Pace, neighbourhood
 from gateway.sftpd.login import Login, Logins
-from gateway.sftpd.session import Session
+from gateway.sftpd.session import GONE, Session
 from gateway.sftpd.tending import tend
-from gateway.sftpd.transport import bound_channel, transport_over
+from gateway.sftpd.transport import Transport
 from gateway.sftpd.uploading import Memory
-from gateway.sftpd.wire import BadPacket
-from gateway.worker.committer import Closed
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +37,17 @@ LOGIN_S = 30.0  # to greet, exchange keys and log in
 STRANGERS = 64  # guests who have not logged in: a new one is turned away
 STRANGERS_OF_ONE = 16  # of them from one address
 TEND_EVERY_S = 60.0
-GONE = (EOFError, OSError, paramiko.SSHException)
 
 
 @dataclass(eq=False, slots=True)
 class Guest:
     """One connection, from its first byte to its end."""
 
-    transport: paramiko.Transport
+    transport: Transport
     door: Door
     address: str
     came: float = field(default_factory=time.monotonic)
     sessions: list[Session] = field(default_factory=list)
-    threads: list[threading.Thread] = field(default_factory=list)
     why_ended: str = ""
 
     @property
@@ -94,24 +90,27 @@ class Server:
         self._guests: set[Guest] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._stopped = threading.Event()
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._listener = socket.create_server(address, family=family, backlog=128)
         self.port: int = self._listener.getsockname()[1]
 
     def serve(self) -> None:
-        """Until `stop`."""
+        """Until `stop` has ended everything."""
         warden = threading.Thread(target=self._watch, name="warden", daemon=True)
         warden.start()
         while not self._stopping.is_set():
             try:
                 connection, where = self._listener.accept()
-            except OSError:
-                break  # closed by `stop`, or out of descriptors: the warden frees some
+            except OSError:  # closed by `stop`; or out of descriptors, until the warden has freed some
+                self._stopping.wait(0.1)
+                continue
             try:
                 self._greet(connection, where[0])
             except GONE:
                 connection.close()
         warden.join()
+        self._stopped.wait()
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Take nobody new, keep what is being uploaded, say goodbye."""
@@ -125,9 +124,9 @@ class Server:
             guest.end("the gateway is stopped")
         deadline = time.monotonic() + grace_s
         for guest in guests:
-            for thread in guest.threads:
-                thread.join(max(0.0, deadline - time.monotonic()))
+            guest.transport.join(max(0.0, deadline - time.monotonic()))
             self._leave(guest)
+        self._stopped.set()
 
     def _greet(self, connection: socket.socket, address: str) -> None:
         who = neighbourhood(address)
@@ -137,7 +136,7 @@ class Server:
         if is_full or strangers[who] >= STRANGERS_OF_ONE or self._bans.is_closed(who):
             connection.close()
             return
-        transport = transport_over(connection, self._host_keys)
+        transport = Transport(connection, self._host_keys)
         guest: Guest
 
         def open_session(channel: paramiko.Channel, login: Login) -> bool:
@@ -147,13 +146,20 @@ class Server:
             self._failed(address, user)
 
         door = Door(self._logins, address, self._bans, open_session, failed)
-        door.open_channels = partial(len, transport._channels)  # type: ignore[attr-defined]
+        door.open_channels = partial(len, transport.opened)
         guest = Guest(transport, door, address)
+        transport.start_server(event=threading.Event(), server=door)
         with self._lock:
             self._guests.add(guest)
-        transport.start_server(event=threading.Event(), server=door)
+        if self._stopping.is_set():  # `stop` may have looked before
+            guest.end("the gateway is stopped")
 
     def _open(self, guest: Guest, channel: paramiko.Channel, login: Login) -> bool:
+        began = time.monotonic()
+
+        def ended(session: Session, why: str) -> None:
+            self._ended(guest, session, time.monotonic() - began, why)
+
         with self._lock:
             known = [one for one in self._guests if one.sessions]
             theirs = sum(len(one.sessions) for one in known if one.door.login and one.door.login.user == login.user)
@@ -162,13 +168,12 @@ class Server:
                 return False
             pace = self._pace(login)
             remote = f"{login.user}@{guest.address}"
-            session = Session(channel, login, remote, self._keeper, self._memory, pace, self._begun)
+            session = Session(channel, login, remote, self._keeper, self._memory, pace, self._begun, ended)
             guest.sessions.append(session)
-        bound_channel(channel)
-        thread = threading.Thread(target=self._run, args=(guest, session, channel, login), name="sftp", daemon=True)
         self._bans.succeeded(neighbourhood(guest.address))
-        thread.start()
-        guest.threads.append(thread)  # `stop` joins what stands here, and only a started thread can be joined
+        came = {"from": guest.address, "with": guest.door.how}
+        self._keeper.note(Noted(f"sftp:{login.user}", "sftp-login", login.connection, came))
+        guest.transport.talks[channel.chanid] = session
         return True
 
     def _pace(self, login: Login) -> Pace:
@@ -179,26 +184,11 @@ class Server:
             self._paces[login.connection] = (wanted, pace)
         return pace
 
-    def _run(self, guest: Guest, session: Session, channel: paramiko.Channel, login: Login) -> None:
-        actor, began = f"sftp:{login.user}", time.monotonic()
-        self._keeper.note(Noted(actor, "sftp-login", login.connection, {"from": guest.address, "with": guest.door.how}))
-        why = "they left"
-        try:
-            session.run()
-            channel.send_exit_status(0)  # scp counts anything else as its failure
-        except BadPacket as error:
-            why = f"what they sent is no SFTP: {error}"
-        except GONE as error:
-            why = f"the connection broke ({type(error).__name__})"
-        except Closed:
-            why = "the gateway is stopped"
-        except Exception:
-            why = "a defect of ours"
-            log.exception("a session of %s ended", login.connection)
-        counts = session.counts
+    def _ended(self, guest: Guest, session: Session, seconds: float, why: str) -> None:
+        counts, login = session.counts, session.login
         detail = {
             "from": guest.address,
-            "seconds": round(time.monotonic() - began, 1),
+            "seconds": round(seconds, 1),
             "received": counts.received,
             "bytes_in": counts.bytes_in,
             "fetched": counts.fetched,
@@ -206,10 +196,8 @@ class Server:
             "refused": counts.refused,
             "ended": guest.why_ended or why,
         }
-        self._keeper.note(Noted(actor, "sftp-session", login.connection, detail))
+        self._keeper.note(Noted(f"sftp:{login.user}", "sftp-session", login.connection, detail))
         log.info("%s: %s", login.connection, ", ".join(f"{name} {value}" for name, value in detail.items()))
-        with contextlib.suppress(*GONE):
-            channel.close()
         with self._lock:
             guest.sessions.remove(session)
 
@@ -221,8 +209,7 @@ class Server:
             logins = self._logins()
             for guest in guests:
                 if not guest.transport.is_alive():
-                    if not guest.sessions:  # what they sent last may still be on its way into the store
-                        self._leave(guest)
+                    self._leave(guest)
                 elif why := self._over(guest, logins):
                     guest.end(why)
             if time.monotonic() - tended > TEND_EVERY_S:

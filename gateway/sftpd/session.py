@@ -1,8 +1,11 @@
-"""One SFTP session: requests in, answers out, in the thread that has the channel.
+"""One SFTP session: requests in, answers out, in the thread of its connection (transport.py).
 
-Everything that waits in the channel is worked before one answer goes out for all of it, so a client that has many
-requests under way costs one packet, not many. A close waits for its commit, and while it does, further files of the
-same client are taken: their commits are one. Any other request waits until the closes before it are answered.
+Everything that has come is worked before one answer goes out for all of it, so a client that has many requests under
+way costs one packet, not many. A close waits for its commit, which is made when nothing more has come, so that further
+files of the same client are in it too. Any other request waits until the closes before it are answered.
+
+Requests wait while too many answers do, or while it is not their time (bytes_per_second). The client is told of room
+for more only when what it sent is worked.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import logging
 import struct
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -21,9 +24,11 @@ import paramiko
 from gateway.sftpd import wire
 from gateway.sftpd.downloading import Begun, Download
 from gateway.sftpd.folders import Folder, Folders, Inbox, Outbox, resolved
-from gateway.sftpd.keeping import Fetched, Keeper, Named, NotThere, QuotaFull, Removed
+from gateway.sftpd.intake import TooMuch
+from gateway.sftpd.keeping import Fetched, Finished, Keeper, Kept, Named, NotThere, QuotaFull, Removed
 from gateway.sftpd.limits import Pace
 from gateway.sftpd.login import Login
+from gateway.sftpd.outlet import WINDOW, Outlet
 from gateway.sftpd.uploading import Memory, Upload
 from gateway.sftpd.wire import Code, Entry, Fields, Kind, Refusal
 from gateway.store import uploads
@@ -31,10 +36,11 @@ from gateway.worker.committer import Closed
 
 log = logging.getLogger(__name__)
 
-BLOCK = 1 << 18  # bytes taken from the channel at once
-ANSWERS = 1 << 18  # bytes of answers that are gathered before they go out
 CLOSING = 64  # closes that wait for their commit at once
+WORTH_A_COMMIT = 1 << 18  # bytes of a file whose close waits for no other
 PAGE = 100  # names in one answer of a listing
+
+GONE = (EOFError, OSError, paramiko.SSHException)
 
 _SIDE_BY_SIDE = (Kind.OPEN, Kind.WRITE, Kind.READ, Kind.CLOSE)
 
@@ -67,69 +73,107 @@ class Session:
         memory: Memory,
         pace: Pace,
         begun: Begun,
+        ended: Callable[[Session, str], None],
     ) -> None:
         self.counts = Counts()
+        self.login = login
         self._pace = pace
         self._channel = channel
-        self._login = login
+        self._outlet = Outlet(channel)
         self._remote = remote
         self._keeper = keeper
         self._memory = memory
         self._begun = begun
+        self._ended = ended
+        self._packets = wire.Packets()
         self._folders = Folders(keeper.house.store, login)
         self._handles: dict[bytes, Handle] = {}
         self._number = 0
-        self._closing: list[tuple[int, Future[None], Callable[[], None]]] = []
+        self._closing: list[tuple[int, Kept, Callable[[], None]]] = []
         self._greeted = False
-        self._piece: int = channel.out_max_packet_size - 64  # what paramiko leaves for the head of a packet
+        self._has_left = False
+        self._is_over = False
 
-    def run(self) -> None:
-        """Until the partner has gone. Raises BadPacket for what is no SFTP; what was not closed is kept."""
-        packets = wire.Packets()
+    def take(self, data: bytes) -> None:
+        """They sent this. Raises TooMuch for more than they may send ahead."""
+        if len(self._packets) + len(data) > WINDOW + wire.LONGEST_PACKET:
+            raise TooMuch("a client that sends beyond its window")
+        self._packets.feed(data)
+        self._guarded(self._work)
+
+    def left(self) -> None:
+        """They have said all they will say, and wait for the rest of their answers."""
+        self._has_left = True
+
+    def go_on(self) -> None:
+        """Nothing more has come just now: answer, and work what waited."""
+        self._guarded(self._catch_up)
+
+    def end(self, why: str) -> None:
+        """What was not closed is kept; the first reason counts."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._suspend()
+        self._ended(self, why)
+        with suppress(*GONE):
+            self._channel.close()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        if self._is_over:
+            return
         try:
-            while data := self._channel.recv(BLOCK):
-                packets.feed(data)
-                self._work(packets)
-                self._pace.wait(len(data), lambda: self._channel.closed)
-        finally:
-            self._end()
+            work()
+        except wire.BadPacket as error:
+            self.end(f"what they sent is no SFTP: {error}")
+        except GONE:
+            raise  # the connection is gone, and this session with it
+        except Exception:
+            log.exception("a session of %s ended", self.login.connection)
+            self.end("a defect of ours")
 
-    def _work(self, packets: wire.Packets) -> None:
-        answers: list[bytes] = []
-        size = 0
-        for kind, body in packets:
+    def _catch_up(self) -> None:
+        self._say_closed()
+        self._outlet.flush()
+        if len(self._packets):
+            self._work()
+            self._say_closed()
+            self._outlet.flush()
+        if self._has_left and self._outlet.is_empty and self._pace.is_due:
+            self._channel.send_exit_status(0)  # scp counts anything else as its failure
+            self.end("they left")
+
+    def _work(self) -> None:
+        """The requests that have come, as far as their answers have room and it is their time."""
+        before = len(self._packets)
+        while self._pace.is_due and self._outlet.has_room() and (packet := self._packets.next()):
+            kind, body = packet
             self.counts.last_request = time.monotonic()
             if self._closing and (kind not in _SIDE_BY_SIDE or len(self._closing) >= CLOSING):
-                answers += self._closed()
-            answer = self._answer(kind, body)
-            if answer:
-                answers.append(answer)
-                size += len(answer)
-                if size > ANSWERS:
-                    self._send(answers)
-                    size = 0
-        answers += self._closed()
-        self._send(answers)
+                self._say_closed()
+            if answer := self._answer(kind, body):
+                self._outlet.say(answer)
+        worked = before - len(self._packets)
+        self._outlet.worked(worked)
+        self._pace.owe(worked)
 
-    def _send(self, answers: list[bytes]) -> None:
-        """In pieces of the client's packets: `sendall` copies all that is left for each of them."""
-        said = b"".join(answers)
-        answers.clear()
-        for at in range(0, len(said), self._piece):
-            self._channel.sendall(said[at : at + self._piece])
-
-    def _closed(self) -> list[bytes]:
-        """The answers of all closes under way, each after its commit."""
-        answers = []
-        for number, future, then in self._closing:
-            try:
-                future.result()
-                then()
-                answers.append(wire.status(number, Code.OK))
-            except Exception as error:
-                answers.append(self._refused(number, error))
-        self._closing.clear()
-        return answers
+    def _say_closed(self) -> None:
+        """The answers of all closes under way, after their commit."""
+        if not self._closing:
+            return
+        closing, self._closing = self._closing, []
+        try:
+            kept = self._keeper.keep_all([item for _, item, _ in closing])
+        except Closed as closed:
+            for number, _, _ in closing:
+                self._outlet.say(self._refused(number, closed))
+            return
+        for (number, _, then), future in zip(closing, kept, strict=True):
+            if (error := future.exception()) is not None:
+                self._outlet.say(self._refused(number, error))
+                continue
+            then()
+            self._outlet.say(wire.status(number, Code.OK))
 
     def _answer(self, kind: int, body: bytes) -> bytes:
         fields = Fields(body)
@@ -146,7 +190,7 @@ class Session:
         except Exception as error:
             return self._refused(number, error)
 
-    def _refused(self, number: int, error: Exception) -> bytes:
+    def _refused(self, number: int, error: BaseException) -> bytes:
         self.counts.refused += 1
         match error:
             case Refusal():
@@ -157,7 +201,7 @@ class Session:
                 return wire.status(number, Code.FAILURE, "the gateway is being stopped; send it again in a minute")
             case NotThere():
                 return wire.status(number, Code.NO_SUCH_FILE, str(error))
-        log.error("a request of %s failed", self._login.connection, exc_info=error)
+        log.error("a request of %s failed", self.login.connection, exc_info=error)
         return wire.status(number, Code.FAILURE, "it could not be stored just now; send it again later")
 
     def _do(self, kind: int, number: int, fields: Fields) -> bytes:
@@ -215,9 +259,13 @@ class Session:
 
     def _open(self, number: int, fields: Fields) -> bytes:
         path, flags = fields.path(), fields.number()
-        if len(self._handles) >= self._login.settings.max_handles:
-            raise Refusal(Code.FAILURE, f"more than {self._login.settings.max_handles} files are open")
+        if len(self._handles) >= self.login.settings.max_handles:
+            raise Refusal(Code.FAILURE, f"more than {self.login.settings.max_handles} files are open")
         place = self._folders.place(path)
+        if isinstance(place, Inbox) and place.name in {
+            one.name for _, one, _ in self._closing if isinstance(one, Finished)
+        }:
+            self._say_closed()  # the file they closed last under this name is there first
         match place:
             case Folder():
                 raise Refusal(Code.FAILURE, "this is a folder")
@@ -236,7 +284,7 @@ class Session:
     def _upload(self, name: str, flags: int) -> Upload:
         self._folders.new_name(name)
         if flags & wire.CREATE and flags & wire.TRUNCATE and not flags & wire.EXCLUSIVE:
-            return Upload(self._keeper, self._login, name, self._memory)
+            return Upload(self._keeper, self.login, name, self._memory)
         try:
             row = self._folders.upload(name)
         except Refusal:
@@ -246,12 +294,12 @@ class Session:
         if row is not None and flags & wire.CREATE and flags & wire.EXCLUSIVE:
             raise Refusal(Code.FAILURE, "there is a file of this name")
         if row is None or flags & wire.TRUNCATE:
-            return Upload(self._keeper, self._login, name, self._memory)
+            return Upload(self._keeper, self.login, name, self._memory)
         if row.status != uploads.PARTIAL:
             raise Refusal(Code.PERMISSION_DENIED, "this file is complete; send it anew, or under another name")
-        upload = Upload(self._keeper, self._login, name, self._memory, row)
+        upload = Upload(self._keeper, self.login, name, self._memory, row)
         with self._keeper.house.store.begin() as tx:
-            uploads.take_over(tx, self._login.connection, name, row.payload_id, upload.writer)
+            uploads.take_over(tx, self.login.connection, name, row.payload_id, upload.writer)
         return upload
 
     def _again(self, name: str) -> Download:
@@ -266,16 +314,17 @@ class Session:
                 raise Refusal(Code.FAILURE, "no such handle")
             case Upload():
                 is_temporary = self._folders.is_temporary(handle.name)
-                future = handle.finish(self._remote, is_temporary=is_temporary)
-                self._closing.append((number, future, self._count_received))
+                finished = handle.finish(self._remote, is_temporary=is_temporary)
+                self._closing.append((number, finished, self._count_received))
+                if handle.size > WORTH_A_COMMIT:
+                    self._say_closed()
                 return b""
             case Download() if handle.owed is not None and handle.is_whole:
                 owed = handle.owed
                 self.counts.fetched += 1
-                if self._login.settings.fetched == "read" and owed.name not in self._folders.taken:
+                if self.login.settings.fetched == "read" and owed.name not in self._folders.taken:
                     self._folders.taken[owed.name] = owed
-                    future = self._keeper.submit(Fetched(owed.delivery_id, f"read by {self._remote}"))
-                    self._closing.append((number, future, lambda: None))
+                    self._closing.append((number, Fetched(owed.delivery_id, f"read by {self._remote}"), lambda: None))
                     return b""
         return wire.status(number, Code.OK)
 
@@ -321,7 +370,7 @@ class Session:
                 raise Refusal(Code.PERMISSION_DENIED, "folders are fixed here")
             case Inbox(name):
                 self._folders.upload(name)
-                self._keeper.keep(Removed(self._login, name))
+                self._keeper.keep(Removed(self.login, name))
             case Outbox(name):
                 owed = self._folders.owed(name)
                 self._keeper.keep(Fetched(owed.delivery_id, f"removed by {self._remote}"))
@@ -337,7 +386,7 @@ class Session:
                 if row.status == uploads.RECEIVED:
                     raise Refusal(Code.PERMISSION_DENIED, "this file was received already and keeps its name")
                 is_temporary = self._folders.is_temporary(final)
-                self._keeper.keep(Named(self._login, name, final, self._remote, is_temporary))
+                self._keeper.keep(Named(self.login, name, final, self._remote, is_temporary))
                 if not is_temporary:
                     self.counts.received += 1
                 return wire.status(number, Code.OK)
@@ -348,20 +397,19 @@ class Session:
             case b"posix-rename@openssh.com":
                 return self._rename(number, fields.path(), fields.path())
             case b"limits@openssh.com":
-                return wire.limits(number, self._login.settings.max_handles)
+                return wire.limits(number, self.login.settings.max_handles)
             case b"fsync@openssh.com":
                 upload = self._handle(fields.string(), Upload)
                 upload.flush()
                 return wire.status(number, Code.OK)
         raise Refusal(Code.UNSUPPORTED, "this is not done here")
 
-    def _end(self) -> None:
+    def _suspend(self) -> None:
+        self._say_closed()
         for handle in self._handles.values():
             if isinstance(handle, Upload):
                 try:
                     handle.suspend()
                 except Exception as error:
-                    log.warning("an upload of %s is not kept: %s", self._login.connection, error)
+                    log.warning("an upload of %s is not kept: %s", self.login.connection, error)
         self._handles.clear()
-        for _, future, _ in self._closing:
-            future.exception()

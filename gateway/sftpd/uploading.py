@@ -83,17 +83,15 @@ class Upload:
         self._stage(whole_only=False)
         self._settle(0)
 
-    def finish(self, remote: str, *, is_temporary: bool) -> Future[None]:
-        """The file is complete; the future ends when it is received, or held."""
+    def finish(self, remote: str, *, is_temporary: bool) -> Finished:
+        """The file is complete: what is to be kept now, to be received or held."""
         if self._staged == 0:
-            whole = b"".join(self._dirty[n] for n in sorted(self._dirty))
-            item = Finished(self.login, self.name, whole, remote, is_temporary)
+            whole: bytes | Grown = b"".join(self._dirty[n] for n in sorted(self._dirty))
         else:
             self._settle(0)
-            item = Finished(self.login, self.name, self._grown(), remote, is_temporary)
-        future = self._keeper.submit(item)
+            whole = self._grown()
         self._let_go()
-        return future
+        return Finished(self.login, self.name, whole, remote, is_temporary)
 
     def suspend(self) -> None:
         """The connection is gone: keep what came, if it is worth continuing."""

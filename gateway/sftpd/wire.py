@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -98,21 +98,24 @@ class Packets:
     def feed(self, data: bytes) -> None:
         self._waiting += data
 
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        """The complete packets: kind and body. Raises BadPacket as soon as one says that it is too long."""
-        at, waiting = 0, self._waiting
-        try:
-            while len(waiting) - at >= 4:
-                size = int.from_bytes(waiting[at : at + 4], "big")
-                if not 1 <= size <= LONGEST_PACKET:
-                    raise BadPacket(f"a packet of {size} bytes")
-                if len(waiting) - at - 4 < size:
-                    break
-                kind, body = waiting[at + 4], bytes(memoryview(waiting)[at + 5 : at + 4 + size])
-                at += 4 + size
-                yield kind, body
-        finally:
-            del waiting[:at]
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def next(self) -> tuple[int, bytes] | None:
+        """The next complete packet: kind and body. Raises BadPacket as soon as one says that it is too long."""
+        waiting = self._waiting
+        if len(waiting) < 4:
+            return None
+        size = int.from_bytes(waiting[:4], "big")
+        if not 1 <= size <= LONGEST_PACKET:
+            raise BadPacket(f"a packet of {size} bytes")
+        if len(waiting) - 4 < size:
+            return None
+        kind = waiting[4]
+        with memoryview(waiting) as view:
+            body = bytes(view[5 : 4 + size])
+        del waiting[: 4 + size]
+        return kind, body
 
 
 class Fields:

@@ -1,7 +1,9 @@
 """Many callers, one commit: how doors store arrivals.
 
 A caller hands in an item and gets its receipt when the item is durable. While one commit runs, the items of other
-callers gather; the next commit takes them all. A full waiting room says Busy at once instead of growing.
+callers gather; the next commit takes them all. A full waiting room says Busy at once instead of growing. Who waits for
+its items anyway, and finds nobody storing, stores them itself: handing them over to another thread and waking up again
+costs more than the commit.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Generic, TypeVar
+from concurrent.futures import Future, wait
+from typing import Generic, TypeAlias, TypeVar
 
 from gateway.store.engine import Store, Tx
 from gateway.worker.moments import Moment, Reached, nothing
 
 Item = TypeVar("Item")
 Receipt = TypeVar("Receipt")
+Waiting: TypeAlias = tuple[Item, int, Future[Receipt]]  # with its weight
+Group: TypeAlias = Sequence[Waiting[Item, Receipt]]
 
 
 class Busy(Exception):
@@ -56,31 +60,42 @@ class Committer(Generic[Item, Receipt]):
         self._capacity = capacity
         self._weigh = weigh
         self._reached = reached
-        self._waiting: deque[tuple[Item, int, Future[Receipt]]] = deque()
+        self._waiting: deque[Waiting[Item, Receipt]] = deque()
         self._weight = 0
         self._per_second = 1.0
         self._change = threading.Condition()
         self._closing = False
+        self._storing = False  # a thread is at it: this committer's own, or a caller's
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
     def submit(self, item: Item) -> Future[Receipt]:
         """Queue an item; the future ends with its receipt once it is durable. Raises Busy or Closed."""
-        weight = self._weigh(item)
-        future: Future[Receipt] = Future()
+        group = self._group([item])
         with self._change:
-            if self._closing:
-                raise Closed("the gateway is shutting down")
-            if self._weight and self._weight + weight > self._capacity:  # what is being stored is in memory too
-                raise Busy(min(60, 1 + int(self._weight / self._per_second)))
-            self._waiting.append((item, weight, future))
-            self._weight += weight
-            self._change.notify()
-        return future
+            self._admit(group)
+            self._queue(group)
+        return group[0][2]
+
+    def settle(self, items: Sequence[Item]) -> list[Future[Receipt]]:
+        """Store items from a thread, in one commit; the futures have ended. Raises Busy or Closed."""
+        group = self._group(items)
+        with self._change:
+            self._admit(group)
+            if is_ours := not self._storing and not self._waiting:
+                self._storing = True
+            else:
+                self._queue(group)
+        futures = [future for _, _, future in group]
+        if is_ours:
+            self._work(group)
+        else:
+            wait(futures)
+        return futures
 
     def store(self, item: Item) -> Receipt:
         """Store an item from a thread; returns when it is durable."""
-        return self.submit(item).result()
+        return self.settle([item])[0].result()
 
     async def stored(self, item: Item) -> Receipt:
         """Store an item from a coroutine; returns when it is durable. Cancelling the caller does not unstore it."""
@@ -93,22 +108,46 @@ class Committer(Generic[Item, Receipt]):
             self._change.notify()
         self._thread.join()
 
+    def _group(self, items: Sequence[Item]) -> Group[Item, Receipt]:
+        return [(item, self._weigh(item), Future()) for item in items]
+
+    def _admit(self, group: Group[Item, Receipt]) -> None:
+        if self._closing:
+            raise Closed("the gateway is shutting down")
+        weight = sum(weight for _, weight, _ in group)
+        if self._weight and self._weight + weight > self._capacity:  # what is being stored is in memory too
+            raise Busy(min(60, 1 + int(self._weight / self._per_second)))
+        self._weight += weight
+
+    def _queue(self, group: Group[Item, Receipt]) -> None:
+        self._waiting.extend(group)
+        self._change.notify()
+
     def _run(self) -> None:
         while group := self._next_group():
-            began = time.monotonic()
-            self._store_group(group)
-            weight = sum(weight for _, weight, _ in group)
-            with self._change:
-                self._weight -= weight
-                self._per_second = 0.8 * self._per_second + 0.2 * weight / max(time.monotonic() - began, 1e-6)
+            self._work(group)
 
-    def _next_group(self) -> list[tuple[Item, int, Future[Receipt]]]:
+    def _next_group(self) -> Group[Item, Receipt]:
         with self._change:
-            while not self._waiting and not self._closing:
+            while self._storing or not (self._waiting or self._closing):
                 self._change.wait()
+            self._storing = bool(self._waiting)
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch))]
 
-    def _store_group(self, group: Sequence[tuple[Item, int, Future[Receipt]]]) -> None:
+    def _work(self, group: Group[Item, Receipt]) -> None:
+        began = time.monotonic()
+        try:
+            self._store_group(group)
+        finally:
+            weight = sum(weight for _, weight, _ in group)
+            with self._change:
+                self._storing = False
+                self._weight -= weight
+                self._per_second = 0.8 * self._per_second + 0.2 * weight / max(time.monotonic() - began, 1e-6)
+                if self._waiting or self._closing:
+                    self._change.notify()
+
+    def _store_group(self, group: Group[Item, Receipt]) -> None:
         try:
             with self._store.begin() as tx:
                 receipts = self._apply(tx, [item for item, _, _ in group])
