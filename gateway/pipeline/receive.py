@@ -53,6 +53,7 @@ class Arrival:
     beside: tuple[Arrival, ...] = ()  # further documents of the same message
     refused: Refused | None = None  # nothing of it is used; `content` is empty then
     stage: str = "unwrap"  # the first work
+    is_new: bool = False  # its transport id was made just now, so nothing can have come under it before
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,9 @@ _among = _known.where(tuple_(_t.connection, _t.transport_id).in_(bindparam("_key
 
 
 def _receipts(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Record]:
-    keys = list({_key(a) for a in arrivals})
+    keys = list({_key(a) for a in arrivals if not a.is_new})
+    if not keys:
+        return {}
     if len(keys) == 1:  # the usual case at a door, in half the time
         rows = tx.all(_one, {"_connection": keys[0][0], "_transport_id": keys[0][1]})
     else:

@@ -311,4 +311,5 @@ def _arrival(one: _Given) -> Arrival:
         one.body,
         filename=one.name,
         remote=one.remote,
+        is_new=True,
     )

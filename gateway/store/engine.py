@@ -21,6 +21,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -113,6 +114,25 @@ class View:
         """The row of a table with this id."""
         return self.first(select(table).where(table.c.id == bindparam("_id")), {"_id": row_id})
 
+    def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
+        """The rows of a plain statement that runs for every file or message: it goes straight to the driver."""
+        sql, places, row = _plain(statement, self.connection.dialect)
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql, [parameters[name] for name in places] if places is not None else parameters)
+            return [row(values) for values in cursor.fetchall()]
+
+    @contextmanager
+    def _cursor(self, statement: str) -> Iterator[Any]:
+        """The driver's own, since SQLAlchemy's way there costs more than a statement; errors are SQLAlchemy's."""
+        error = self.connection.dialect.loaded_dbapi.Error
+        cursor = self.connection.connection.cursor()
+        try:
+            yield cursor
+        except error as seen:
+            raise DBAPIError.instance(statement, None, seen, error, hide_parameters=True) from seen
+        finally:
+            cursor.close()
+
     def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
         return list(self.all(_by_ids(table, column), {"among": ids})) if ids else []
@@ -141,6 +161,12 @@ class Tx(View):
             names = (*(name for name in rows[0] if name != key), key)
             self._many(_update_sql(table, names, self._mark), [_values(row, names) for row in rows])
 
+    def put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, or replace those with the same primary key. All rows must name the same columns."""
+        if rows:
+            names = tuple(rows[0])
+            self._many(_put_sql(table, names, self._mark), [_values(row, names) for row in rows])
+
     def set(self, table: Table, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         """Set columns of rows by id: whatever each row names, and one statement for all rows that get the same."""
         same: dict[tuple[tuple[str, Any], ...], list[int]] = {}
@@ -162,23 +188,16 @@ class Tx(View):
 
     def _many(self, statement: str, parameters: list[tuple[Any, ...]]) -> None:
         """Straight to the driver: building each row's parameters in SQLAlchemy costs more than storing the row."""
-        self.connection.exec_driver_sql(statement, parameters)
+        with self._cursor(statement) as cursor:
+            cursor.executemany(statement, parameters)
 
     def _copy(self, table: Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Many rows into PostgreSQL: COPY costs us a fifth of what a statement a row does."""
-        import psycopg  # 13 MB that a gateway on SQLite does without
-
         statement, types = _copy_sql(table, names, self.connection.dialect)
-        cursor = self.connection.connection.cursor()
-        try:
-            with cursor.copy(statement) as copying:
-                copying.set_types(types)
-                for row in rows:
-                    copying.write_row(row)
-        except psycopg.Error as error:
-            raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
-        finally:
-            cursor.close()
+        with self._cursor(statement) as cursor, cursor.copy(statement) as copying:
+            copying.set_types(types)
+            for row in rows:
+                copying.write_row(row)
 
     def take_turns(self, names: Sequence[str]) -> None:
         """Whoever else names one of these waits here for our commit. Name them in one order everywhere."""
@@ -213,6 +232,21 @@ def _values(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
 def _insert_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
     columns = ", ".join(f'"{table.c[name].name}"' for name in names)
     return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join([mark] * len(names))})'  # noqa: S608 - our names
+
+
+@cache
+def _put_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
+    keys = [column.name for column in table.primary_key]
+    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
+    return f"{_insert_sql(table, names, mark)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}"
+
+
+@cache
+def _plain(statement: Any, dialect: Dialect) -> tuple[str, list[str] | None, Callable[[Sequence[Any]], Any]]:
+    """Its text, the names of its parameters in their places (None: they go by name), and what makes a row of values."""
+    compiled = statement.compile(dialect=dialect)
+    row = namedtuple("row", statement.exported_columns.keys())  # type: ignore[misc]
+    return str(compiled), compiled.positiontup if compiled.positional else None, row._make
 
 
 @cache
@@ -303,8 +337,8 @@ class Store:
         readers = create_engine(
             "sqlite://", creator=lambda: open_file(writer=False), poolclass=QueuePool, pool_size=READERS, max_overflow=0
         )
-        event.listen(writers, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        event.listen(readers, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        event.listen(writers, "begin", lambda connection: connection.connection.cursor().execute("BEGIN IMMEDIATE"))
+        event.listen(readers, "begin", lambda connection: connection.connection.cursor().execute("BEGIN"))
         return cls(address.set(database=str(path)), writers, readers, keys, clock, _WriterQueue(path))
 
     @contextmanager

@@ -33,7 +33,7 @@ def take(tx: Tx, name: str, n: int = 1) -> Sequence[int]:
     if n <= 0:
         return ()
     if tx.is_sqlite:
-        last: int = tx.execute(_take, {"_name": name, "_n": n}).scalar_one()
+        ((last,),) = tx.quick(_take, {"_name": name, "_n": n})
         return range(last - n + 1, last + 1)
     if name == "event":
         tx.execute(_announce, {"announced": EVENTS_ANNOUNCED})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 
 from gateway.store import payloads, schema
 from gateway.store.engine import Record, Tx, View
@@ -18,12 +18,6 @@ from gateway.store.engine import Record, Tx, View
 PARTIAL, HELD, RECEIVED = "partial", "held", "received"
 
 _t = schema.upload
-_columns = [column.name for column in _t.c]
-_put = text(
-    f"INSERT INTO upload ({', '.join(_columns)}) VALUES ({', '.join(':' + name for name in _columns)}) "  # noqa: S608
-    "ON CONFLICT (connection, name) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _columns if name not in ("connection", "name"))
-)
 _one = select(_t).where(_t.c.connection == bindparam("_connection"), _t.c.name == bindparam("_name"))
 
 
@@ -32,7 +26,7 @@ class Overtaken(Exception):
 
 
 def find(view: View, connection: str, name: str) -> Record | None:
-    return view.first(_one, {"_connection": connection, "_name": name})
+    return next(iter(view.quick(_one, {"_connection": connection, "_name": name})), None)
 
 
 def listed(view: View, connection: str, limit: int) -> Sequence[Record]:
@@ -54,7 +48,7 @@ Key = tuple[str, str]  # connection, name
 def standing(view: View, keys: Sequence[Key]) -> dict[Key, Record]:
     """What stands under these names."""
     if len(keys) == 1:  # the usual case, in half the time
-        rows = view.all(_one, {"_connection": keys[0][0], "_name": keys[0][1]})
+        rows: Sequence[Record] = view.quick(_one, {"_connection": keys[0][0], "_name": keys[0][1]})
     else:
         rows = view.all(select(_t).where(tuple_(_t.c.connection, _t.c.name).in_(keys)))
     return {(row.connection, row.name): row for row in rows}
@@ -67,7 +61,7 @@ def put(tx: Tx, rows: Sequence[Mapping[str, Any]], before: Mapping[Key, Record])
     if lost:
         payloads.discard(tx, lost)
     blank = {"payload_id": None, "sha256": None, "writer": None, "transmission_id": None, "touched_at": tx.now}
-    tx.execute(_put, [{**blank, **row} for row in rows])
+    tx.put(_t, [{**blank, **row} for row in rows])
 
 
 def let_go(tx: Tx, connection: str, name: str) -> None:
