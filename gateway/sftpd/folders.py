@@ -105,11 +105,14 @@ class Folders:
 
     def upload(self, name: str) -> Record:
         """What stands in the inbox under a name. Raises Refusal."""
-        with self.store.read() as view:
-            row = uploads.find(view, self.login.connection, name)
-            if row is None or not _is_in_view(row, view.now - self._listed_for()):
-                raise Refusal(Code.NO_SUCH_FILE, "no such file")
-            return row
+        row = uploads.find(self.store, self.login.connection, name)
+        if row is not None and row.status == uploads.RECEIVED:
+            with self.store.read() as view:
+                is_old = row.touched_at < view.now - self._listed_for()
+            row = None if is_old else row
+        if row is None:
+            raise Refusal(Code.NO_SUCH_FILE, "no such file")
+        return row
 
     def given(self, name: str) -> tuple[int, int]:
         """Payload and size of what they gave us under a name, while it is in view. Raises Refusal."""

@@ -47,7 +47,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from gateway.store import wake
 from gateway.store.among import among
@@ -116,22 +116,7 @@ class View:
 
     def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows of a plain statement that runs for every file or message: it goes straight to the driver."""
-        sql, places, row = _plain(statement, self.connection.dialect)
-        with self._cursor(sql) as cursor:
-            cursor.execute(sql, [parameters[name] for name in places] if places is not None else parameters)
-            return [row(values) for values in cursor.fetchall()]
-
-    @contextmanager
-    def _cursor(self, statement: str) -> Iterator[Any]:
-        """The driver's own, since SQLAlchemy's way there costs more than a statement; errors are SQLAlchemy's."""
-        error = self.connection.dialect.loaded_dbapi.Error
-        cursor = self.connection.connection.cursor()
-        try:
-            yield cursor
-        except error as seen:
-            raise DBAPIError.instance(statement, None, seen, error, hide_parameters=True) from seen
-        finally:
-            cursor.close()
+        return _quick(self.connection.connection, self.connection.dialect, statement, parameters)
 
     def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
@@ -188,13 +173,16 @@ class Tx(View):
 
     def _many(self, statement: str, parameters: list[tuple[Any, ...]]) -> None:
         """Straight to the driver: building each row's parameters in SQLAlchemy costs more than storing the row."""
-        with self._cursor(statement) as cursor:
+        with _cursor(self.connection.connection, self.connection.dialect, statement) as cursor:
             cursor.executemany(statement, parameters)
 
     def _copy(self, table: Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Many rows into PostgreSQL: COPY costs us a fifth of what a statement a row does."""
         statement, types = _copy_sql(table, names, self.connection.dialect)
-        with self._cursor(statement) as cursor, cursor.copy(statement) as copying:
+        with (
+            _cursor(self.connection.connection, self.connection.dialect, statement) as cursor,
+            cursor.copy(statement) as copying,
+        ):
             copying.set_types(types)
             for row in rows:
                 copying.write_row(row)
@@ -215,6 +203,28 @@ class Tx(View):
     def _committed(self) -> None:
         for call in self._after_commit:
             call()
+
+
+@contextmanager
+def _cursor(connection: PoolProxiedConnection, dialect: Dialect, statement: str) -> Iterator[Any]:
+    """The driver's own: SQLAlchemy's way there costs more than a statement. Errors are SQLAlchemy's."""
+    error = dialect.loaded_dbapi.Error
+    cursor = connection.cursor()
+    try:
+        yield cursor
+    except error as seen:
+        raise DBAPIError.instance(statement, None, seen, error, hide_parameters=True) from seen
+    finally:
+        cursor.close()
+
+
+def _quick(
+    connection: PoolProxiedConnection, dialect: Dialect, statement: Executable, parameters: Mapping[str, Any]
+) -> list[Any]:
+    sql, places, row = _plain(statement, dialect)
+    with _cursor(connection, dialect, sql) as cursor:
+        cursor.execute(sql, [parameters[name] for name in places] if places is not None else parameters)
+        return [row(values) for values in cursor.fetchall()]
 
 
 @cache
@@ -352,6 +362,14 @@ class Store:
         if tx.wakes and self.is_sqlite:
             wake.ring(self.sqlite_path, tx.wakes)
         tx._committed()
+
+    def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
+        """The rows of one plain statement that runs for every request, in no transaction: it sees what is committed."""
+        connection = self.readers.raw_connection()
+        try:
+            return _quick(connection, self.readers.dialect, statement, parameters)
+        finally:
+            connection.close()
 
     @contextmanager
     def read(self) -> Iterator[View]:

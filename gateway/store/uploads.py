@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 
 from gateway.store import payloads, schema
-from gateway.store.engine import Record, Tx, View
+from gateway.store.engine import Record, Store, Tx, View
 
 PARTIAL, HELD, RECEIVED = "partial", "held", "received"
 
@@ -25,8 +25,8 @@ class Overtaken(Exception):
     """Another session writes this file now; nothing of ours was stored."""
 
 
-def find(view: View, connection: str, name: str) -> Record | None:
-    return next(iter(view.quick(_one, {"_connection": connection, "_name": name})), None)
+def find(source: Store | View, connection: str, name: str) -> Record | None:
+    return next(iter(source.quick(_one, {"_connection": connection, "_name": name})), None)
 
 
 def listed(view: View, connection: str, limit: int) -> Sequence[Record]:
