@@ -153,7 +153,7 @@ def served(store: Store, book: Book, folder: Path, **options: Any) -> Iterator[S
 
     house = House(store, lambda: book, dict, sender)
     keeper = Keeper(house)
-    logins = Logins(book, secrets.resolve)
+    logins = Logins(book.connections, secrets.resolve)
     server = Server(keeper, lambda: logins, _host_keys(), ("127.0.0.1", 0), **{"most_guests": 200, **options})
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()

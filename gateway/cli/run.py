@@ -210,7 +210,7 @@ def _sftp(chosen: Settings) -> None:
     with chosen.open_store() as store:
         furniture = Furniture(store)
         keeper = Keeper(furniture.house())
-        serving = server(furniture.house(), keeper, keys, chosen)
+        serving = server(keeper, keys, chosen)
         log.info("SFTP answers on %s with the host keys %s", chosen.sftp_bind, ", ".join(k.fingerprint for k in keys))
 
         def end(*_: Any) -> None:

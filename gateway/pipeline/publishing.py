@@ -65,11 +65,12 @@ def active_hash(view: View, at: int | None = None) -> str | None:
     return found
 
 
-def files_of(view: View, book_hash: str) -> Mapping[str, str]:
-    """The texts of a published book by name. Raises NotPublished."""
+def files_of(view: View, book_hash: str, ending: str = "") -> Mapping[str, str]:
+    """The texts of a published book by name, or those whose name ends so. Raises NotPublished."""
     manifest = view.scalar(select(revision.c.body).where(revision.c.hash == book_hash, revision.c.kind == BOOK))
     if manifest is None:
         raise NotPublished(f"no book is published as {book_hash}")
-    hashes: dict[str, str] = json.loads(manifest)
+    said: dict[str, str] = json.loads(manifest)
+    hashes = {name: file_hash for name, file_hash in said.items() if name.endswith(ending)}
     texts = {row.hash: row.body for row in view.by_ids(revision, sorted(set(hashes.values())), column="hash")}
     return {name: texts[file_hash] for name, file_hash in hashes.items()}

@@ -11,6 +11,7 @@ import posixpath
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from gateway.channels.filename import is_partial
 from gateway.pipeline import fetch
@@ -61,13 +62,19 @@ class Folders:
     removed: set[int] = field(default_factory=set)
     _owed: dict[str, Owed] = field(default_factory=dict)
     _looked_at: float = -FRESH_S
+    _known: frozenset[str] = frozenset()  # every folder there is: theirs, and those above them
+
+    def __post_init__(self) -> None:
+        said = (self.login.settings.inbox, self.login.settings.outbox)
+        theirs = [PurePosixPath(one) for one in said if one is not None]
+        self._known = frozenset(str(folder) for one in theirs for folder in (one, *one.parents))
 
     def place(self, path: str) -> Place:
         """Where a path leads. Raises Refusal."""
         if "\0" in path or len(path) > 4096:
             raise Refusal(Code.NO_SUCH_FILE, "no such path")
         plain = resolved(path)
-        if plain in self._known():
+        if plain in self._known:
             return Folder(plain)
         folder, name = posixpath.split(plain)
         if folder == self.login.settings.inbox:
@@ -158,17 +165,8 @@ class Folders:
     def _listed_for(self) -> int:
         return int(self.login.settings.listed_for.total_seconds() * SECOND)
 
-    def _known(self) -> set[str]:
-        """Every folder there is: theirs, and those above them."""
-        known = {"/"}
-        for path in (self.login.settings.inbox, self.login.settings.outbox):
-            while path is not None and path != "/":
-                known.add(path)
-                path = posixpath.dirname(path)
-        return known
-
     def _inside(self, path: str) -> list[str]:
-        return [known for known in self._known() if known != path and known.startswith(path.rstrip("/") + "/")]
+        return [known for known in self._known if known != path and known.startswith(path.rstrip("/") + "/")]
 
     def _folder(self, path: str, name: str = "") -> Entry:
         is_writable = path == self.login.settings.inbox

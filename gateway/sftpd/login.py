@@ -13,7 +13,7 @@ import bcrypt
 from gateway.channels.channel import Resolve
 from gateway.channels.sftp_server import SftpServerSettings, key_blob
 from gateway.channels.table import settings_of
-from gateway.partners.book import Book
+from gateway.partners.connection import Connection
 from gateway.partners.secrets import SecretMissing
 
 log = logging.getLogger(__name__)
@@ -52,14 +52,13 @@ def takes_password(login: Login | None, password: str) -> bool:
 
 
 class Logins:
-    """The logins of a book, with the secrets as they are now. A connection whose secrets are not there has none."""
+    """The logins among connections, with the secrets as they are now. One whose secrets are not there has none."""
 
-    def __init__(self, book: Book, resolve: Resolve) -> None:
-        self.revision = book.revision
+    def __init__(self, connections: Mapping[str, Connection], resolve: Resolve) -> None:
         found: dict[str, Login] = {}
         twice: set[str] = set()
         faults: list[str] = []
-        for name, said in book.connections.items():
+        for name, said in connections.items():
             if said.kind != KIND:
                 continue
             settings = settings_of(said.kind, said.settings)

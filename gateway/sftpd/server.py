@@ -202,32 +202,36 @@ class Server:
             guest.sessions.remove(session)
 
     def _watch(self) -> None:
-        tended = 0.0
+        tended, logins = 0.0, None
         while not self._stopping.wait(1.0):
-            with self._lock:
-                guests = list(self._guests)
-            logins = self._logins()
-            for guest in guests:
-                if not guest.transport.is_alive():
-                    self._leave(guest)
-                elif why := self._over(guest, logins):
-                    guest.end(why)
-            if time.monotonic() - tended > TEND_EVERY_S:
-                tended = time.monotonic()
-                try:
+            try:
+                logins = self._logins()
+                if time.monotonic() - tended > TEND_EVERY_S:
+                    tended = time.monotonic()
                     tend(self._keeper.house.store, logins.by_user.values())
-                except Exception:
-                    log.warning("old uploads could not be looked at", exc_info=True)
+            except Exception:  # a database that is away for a while: guests are watched all the same
+                log.warning("logins or old uploads could not be looked at", exc_info=True)
+            self._look_round(logins)
 
-    def _over(self, guest: Guest, logins: Logins) -> str:
+    def _look_round(self, logins: Logins | None) -> None:
+        with self._lock:
+            guests = list(self._guests)
+        for guest in guests:
+            if not guest.transport.is_alive():
+                self._leave(guest)
+            elif why := self._over(guest, logins):
+                guest.end(why)
+
+    def _over(self, guest: Guest, logins: Logins | None) -> str:
         """Why a guest must go; empty while all is well."""
         now = time.monotonic()
         login = guest.door.login
         if not guest.is_known or login is None:
             return "they did not log in in time" if now - guest.came > self._login_s else ""
-        current = logins.by_user.get(login.user)
-        if current is None or current.connection != login.connection:
-            return "their login was taken away"
+        if logins is not None:
+            current = logins.by_user.get(login.user)
+            if current is None or current.connection != login.connection:
+                return "their login was taken away"
         idle = login.settings.idle.total_seconds()
         return f"they asked nothing for {idle:.0f} seconds" if now - guest.last_request > idle else ""
 

@@ -277,6 +277,7 @@ class Session:
                 return wire.handle(number, self._new(self._again(name)))
             case Outbox(name):
                 owed = self._folders.owed(name)
+                self._keeper.house.book()  # the commit that they have it needs it: not to be loaded in there
                 read = self._begun.of(owed.delivery_id)
                 download = Download(self._keeper.house.store, owed.payload_id, owed.size, owed, read)
                 return wire.handle(number, self._new(download))
