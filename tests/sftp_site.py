@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -81,11 +81,22 @@ class SftpSite:
         assert client is not None
         return client
 
-    def openssh(self, *commands: str, user: str = "blue-ridge", check: bool = True, **more: Any) -> str:
+    def openssh(
+        self, *commands: str, user: str = "blue-ridge", check: bool = True, options: Sequence[str] = (), **more: Any
+    ) -> str:
         """OpenSSH's `sftp` with a batch; what it printed."""
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "IdentitiesOnly=yes"]
-        command = ["sftp", "-q", "-b", "-", "-P", str(self.port), "-i", str(self.folder / "key")]
-        command += [f"-o{option}" for option in options] + [f"{user}@127.0.0.1"]
+        usual = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "IdentitiesOnly=yes"]
+        command = [
+            "sftp",
+            *([] if options else ["-q"]),
+            "-b",
+            "-",
+            "-P",
+            str(self.port),
+            "-i",
+            str(self.folder / "key"),
+        ]
+        command += [f"-o{option}" for option in (*options, *usual)] + [f"{user}@127.0.0.1"]
         ran = subprocess.run(
             command, input="\n".join(commands), capture_output=True, text=True, check=False, timeout=120, **more
         )

@@ -107,7 +107,7 @@ class Server:
                 continue
             try:
                 self._greet(connection, where[0])
-            except GONE:
+            except (*GONE, RuntimeError):  # they are gone again, or there is no thread left for them
                 connection.close()
         warden.join()
         self._stopped.wait()
@@ -125,7 +125,6 @@ class Server:
         deadline = time.monotonic() + grace_s
         for guest in guests:
             guest.transport.join(max(0.0, deadline - time.monotonic()))
-            self._leave(guest)
         self._stopped.set()
 
     def _greet(self, connection: socket.socket, address: str) -> None:
@@ -205,13 +204,13 @@ class Server:
         tended, logins = 0.0, None
         while not self._stopping.wait(1.0):
             try:
+                self._look_round(logins)  # guests are watched all the same when the database is away for a while
                 logins = self._logins()
                 if time.monotonic() - tended > TEND_EVERY_S:
                     tended = time.monotonic()
                     tend(self._keeper.house.store, logins.by_user.values())
-            except Exception:  # a database that is away for a while: guests are watched all the same
-                log.warning("logins or old uploads could not be looked at", exc_info=True)
-            self._look_round(logins)
+            except Exception:
+                log.warning("guests, logins or old uploads could not be looked at", exc_info=True)
 
     def _look_round(self, logins: Logins | None) -> None:
         with self._lock:

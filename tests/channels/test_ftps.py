@@ -124,7 +124,7 @@ class There:
             "inbox": "/inbox",
             "outbox": "/outbox",
             "stable_for": "0s",
-            "timeout": "5s",
+            "timeout": "60s",
         }
         settings = FtpsSettings.model_validate({**said, **changes})
         self.channels.append(FtpsChannel(settings, lambda text: {"env:PASSWORD": "right"}.get(text, text)))

@@ -182,7 +182,7 @@ class There:
             "inbox": str(self.inbox),
             "outbox": str(self.outbox),
             "stable_for": "0s",
-            "timeout": "5s",
+            "timeout": "60s",
             **changes,
         }
         made = SftpChannel(SftpSettings.model_validate(settings), resolve)
@@ -287,7 +287,7 @@ def test_many_connections_at_once_and_each_file_is_had_once(there: There, tmp_pa
     wrong: list[object] = []
 
     def collect() -> None:
-        wire, deadline = there.channel(), time.monotonic() + 30
+        wire, deadline = there.channel(), time.monotonic() + 120
         while time.monotonic() < deadline and [path for path in there.inbox.rglob("*.edi") if path.is_file()]:
             with contextlib.suppress(FileNotFoundError, ChannelError):  # another one has it, whole: look again
                 for arrival in wire.poll():
@@ -444,7 +444,7 @@ def test_a_password_logs_in_where_they_want_one_and_a_wrong_one_waits() -> None:
         server = threading.Thread(target=serve)
         server.start()
         said = {"host": "127.0.0.1", "port": listener.getsockname()[1], "user": "northwind", "inbox": "/"}
-        said |= {"host_keys": [fingerprint(key)], "password": "env:PASSWORD", "timeout": "5s", "stable_for": "0s"}
+        said |= {"host_keys": [fingerprint(key)], "password": "env:PASSWORD", "timeout": "60s", "stable_for": "0s"}
         settings = SftpSettings.model_validate(said)
         wire = SftpChannel(settings, lambda reference: {"env:PASSWORD": "wrong"}.get(reference, reference))
         with pytest.raises(LoginRefused):

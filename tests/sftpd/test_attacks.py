@@ -215,7 +215,7 @@ PACKETS = [
 def test_broken_requests_end_or_are_refused(site: SftpSite, packet: bytes) -> None:
     channel = site.transport().open_session()
     channel.invoke_subsystem("sftp")
-    channel.settimeout(5)
+    channel.settimeout(60)
     channel.sendall(struct.pack(">IBI", 5, 1, 3))
     assert channel.recv(1000)
     channel.sendall(packet)
@@ -317,12 +317,13 @@ def test_guests_who_never_log_in_are_sent_away(store: Store, tmp_path: Path) -> 
     book = book_with(login("blue-ridge", new_key(tmp_path / "key")))
     with served(store, book, tmp_path, login_s=1.0) as site:
         wires = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(server_module.STRANGERS_OF_ONE + 20)]
-        time.sleep(0.5)
         turned_away = 0
         for wire in wires:
-            wire.settimeout(0.2)
-            with suppress(TimeoutError, ConnectionResetError):
-                turned_away += wire.recv(100) == b""
+            wire.settimeout(60)
+            try:
+                turned_away += wire.recv(100) == b""  # the others are greeted
+            except ConnectionResetError:
+                turned_away += 1
         assert turned_away >= 20
         while site.server._guests:
             time.sleep(0.1)

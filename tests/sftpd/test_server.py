@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sftp_site import PASSWORD, SftpSite, sftp_site
 
+from gateway.sftpd.intake import Intake
 from gateway.store import schema
 from gateway.store.engine import Store
 
@@ -55,6 +56,24 @@ def test_a_large_file_comes_through_in_pieces(site: SftpSite, tmp_path: Path) ->
     assert site.received() == {"large": [content]}
     assert (tmp_path / "back").read_bytes() == content
     assert [row.status for row in site.rows(schema.upload)] == ["received"]
+
+
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
+def test_keys_are_exchanged_anew_in_the_middle_of_a_file(
+    site: SftpSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """Nothing may be said while they are, and what came meanwhile is answered afterwards."""
+    content = os.urandom(6_000_000)
+    (tmp_path / "large").write_bytes(content)
+    options: tuple[str, ...] = ("RekeyLimit=1M",)
+    if whose == "ours":
+        options = ()
+        monkeypatch.setattr(Intake, "REKEY_BYTES", 1_000_000)
+    commands = (f"put {tmp_path}/large /inbox/large", f"get /inbox/large {tmp_path}/back")
+    said = site.openssh(*commands, options=(*options, "LogLevel=DEBUG1"))
+    assert said.count("rekeying") >= 5 or said.count("SSH2_MSG_KEXINIT received") >= 5
+    assert site.received() == {"large": [content]}
+    assert (tmp_path / "back").read_bytes() == content
 
 
 def test_what_is_owed_is_fetched_and_then_delivered(site: SftpSite, tmp_path: Path) -> None:

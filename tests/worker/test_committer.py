@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -59,6 +60,34 @@ def test_threads_may_store_too(store: Store, committer: Committer[str, int]) -> 
     for thread in threads:
         thread.join()
     assert stored(store) == receipts
+
+
+def test_who_finds_nobody_storing_stores_by_itself(store: Store) -> None:
+    storing: list[tuple[str, list[str]]] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Tx, names: Sequence[str]) -> list[int]:
+        storing.append((threading.current_thread().name, sorted(names)))
+        if "first" in names:
+            begun.set()
+            go_on.wait(60)
+        return receive(tx, names)
+
+    committer = Committer(store, slow)
+    first = threading.Thread(target=committer.store, args=("first",), name="a caller")
+    first.start()
+    begun.wait(60)
+    others = [threading.Thread(target=committer.settle, args=([name, f"{name}-too"],)) for name in ("b", "c")]
+    for other in others:
+        other.start()
+    while len(committer._waiting) < 4:
+        time.sleep(0.001)
+    go_on.set()
+    for thread in (first, *others):
+        thread.join()
+    assert storing == [("a caller", ["first"]), ("committer", ["b", "b-too", "c", "c-too"])]
+    assert len(stored(store)) == 5
+    committer.close()
 
 
 def test_one_item_that_cannot_be_stored_spoils_no_other(store: Store, committer: Committer[str, int]) -> None:
