@@ -231,4 +231,4 @@ def _small() -> None:
     # paramiko wants invoke for one word of ssh_config, httpx has a command line in colours
     sys.modules.update({"invoke": None, "httpx._main": None})  # type: ignore[dict-item]
     with suppress(AttributeError):  # a libc that is not glibc
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)  # two threads a session, and none of them allocates much
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)  # a thread a session, and none of them allocates much

@@ -1,9 +1,9 @@
 """A paramiko transport for strangers: today's algorithms only, a bound on all the other side can send, one thread.
 
-paramiko reads in a thread of its own and hands the bytes of a channel over to another one: two changes of thread for
-every request cost more than the request. Here the thread that reads works the requests too. It must never wait for
-the other side in any other place than at its next packet: what cannot be said now is kept (outlet.py), what cannot be
-worked now stays in its session, and `go_on` is called whenever nothing more has come.
+paramiko reads in a thread of its own and hands the bytes of a channel over to another one. Here the thread that reads
+works the requests too: half the threads, and nothing to hand over. It must never wait for the other side in any other
+place than at its next packet: what cannot be said now is kept (outlet.py), what cannot be worked now stays in its
+session, and `go_on` is called whenever nothing more has come.
 """
 
 from __future__ import annotations
