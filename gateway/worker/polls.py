@@ -90,7 +90,7 @@ class Polls:
     def run(self, row: Record) -> Any:
         schedule = self._schedules().get((row.name, row.lane))
         if schedule is None:
-            return None
+            return row.cursor, lambda now: now  # taken away just now; back by the end, it is due at once
         claimed_at = row.lease_until - self.lease_us  # by the database's clock
         if (opens := schedule.opens(claimed_at)) > claimed_at:
             return row.cursor, lambda now: opens
@@ -104,10 +104,13 @@ class Polls:
             return _Failed(f"{type(error).__name__}: {error}")
 
     def record(self, tx: Tx, ended: Sequence[tuple[Record, Any]]) -> None:
+        wanted = self._schedules()
         for row, end in ended:
+            if (row.name, row.lane) not in wanted:  # it went while it ran: `plan` rests no row that is under way
+                reached = end[0] if isinstance(end, tuple) else row.cursor
+                lease.complete(tx, schema.poll, [row], [{"cursor": reached}])
+                continue
             match end:
-                case None:
-                    lease.complete(tx, schema.poll, [row], [{}])
                 case _Failed(error, pause_us):
                     pause = max(pause_us, self.pauses.pause_us(row.attempts, 0.0))
                     lease.fail(tx, schema.poll, row, due_at=tx.now + pause, error=error)

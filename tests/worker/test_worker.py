@@ -210,6 +210,17 @@ def test_a_schedule_that_is_gone_rests_and_wakes_when_it_is_back(store: Store) -
         until(lambda: len(asked) == 2)
 
 
+def test_a_schedule_that_goes_while_it_runs_rests_and_keeps_how_far_it_came(store: Store) -> None:
+    def look(cursor: str | None) -> str:
+        wanted.clear()
+        return "page 2"
+
+    wanted = {("folder", "test"): Schedule("folder", "test", 3600 * SECOND, look)}
+    with running(Worker(store, [], polls=Polls(lambda: dict(wanted)))):
+        until(lambda: bool(rows(store, schema.poll)) and rows(store, schema.poll)[0].stage is None)
+    assert rows(store, schema.poll)[0].cursor == "page 2"
+
+
 def test_a_loop_survives_a_database_that_goes_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     begin, failing = store.begin, threading.Event()
 
