@@ -255,6 +255,7 @@ def _fingerprint(descriptor: int) -> tuple[int, int]:
 def _put(outbox: int, parcel: Parcel) -> SendOutcome:
     there = _is_there(outbox, parcel)
     if there:
+        os.fsync(outbox)  # that try may have died before it did
         return Sent(f"{parcel.filename}, as an earlier try left it")
     if there is not None:
         return Refused(f"another file called {parcel.filename} is waiting there")

@@ -24,6 +24,10 @@ LOOK_S = 0.5
 """How old the answer to "which book is active?" may be: one indexed read a process in this time."""
 
 
+LONGEST_CALL_S = 4 * 3600.0
+"""How long a call over what an older book opened may still be under way: a large file on a slow line."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The surroundings of one stage's run. Profiles are asked for anew each run, so a published change is seen."""
@@ -43,11 +47,8 @@ class _Furnished:
     systems: dict[str, DeclarativeConnector] = field(default_factory=dict)
     senders: dict[str, Sends] = field(default_factory=dict)
 
-    def close(self) -> None:
-        for system in self.systems.values():
-            system.close()
-        for sender in self.senders.values():
-            sender.close()
+    def opened(self) -> list[DeclarativeConnector | Sends]:
+        return [*self.systems.values(), *self.senders.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class CannotOpen:
 class Furniture:
     """The active book, its connectors and open channels: made when first asked for, made anew when the book changes.
 
-    What belonged to an older book is closed only at the end, because a call over it may be under way.
+    What belonged to an older book is closed long after it, because a call over it may be under way.
     """
 
     def __init__(self, store: Store, resolve: Resolve = secrets.resolve) -> None:
@@ -80,7 +81,7 @@ class Furniture:
         self._resolve = resolve
         self._lock = threading.Lock()
         self._now: _Furnished | None = None
-        self._before: list[_Furnished] = []
+        self._before: list[tuple[float, list[DeclarativeConnector | Sends]]] = []  # since when nothing new begins there
         self._looked_at = -LOOK_S
 
     def house(self) -> House:
@@ -130,9 +131,21 @@ class Furniture:
 
     def close(self) -> None:
         with self._lock:
-            for one in [*self._before, *([self._now] if self._now else [])]:
+            self._put_away()
+            self._close(over=float("inf"))
+
+    def _put_away(self) -> None:
+        """Of what is not the newest any more, only what is open is kept."""
+        if self._now is not None:
+            self._before.append((time.monotonic(), self._now.opened()))
+            self._now = None
+
+    def _close(self, over: float) -> None:
+        """What has not been the newest since then."""
+        for since, opened in self._before:
+            for one in opened if since <= over else ():
                 one.close()
-            self._before, self._now = [], None
+        self._before = [one for one in self._before if one[0] > over]
 
     def _current(self) -> _Furnished:
         with self._lock:
@@ -143,8 +156,8 @@ class Furniture:
                 if wanted is None:
                     raise publishing.NotPublished("no profiles are published yet; `gateway apply` does it")
                 if self._now is None or self._now.book.revision != wanted:
-                    if self._now is not None:
-                        self._before.append(self._now)
+                    self._put_away()
+                    self._close(over=time.monotonic() - LONGEST_CALL_S)
                     self._now = _Furnished(Book.from_files(publishing.files_of(view, wanted)))
             self._looked_at = time.monotonic()
             assert self._now is not None

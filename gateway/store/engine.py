@@ -321,7 +321,12 @@ class Store:
         address = address.set(drivername="postgresql+psycopg")
         # prepare_threshold: a server-side plan on first use, because the same few statements run for ever.
         engine = create_engine(
-            address, pool_size=pool, max_overflow=0, pool_pre_ping=True, connect_args={"prepare_threshold": 1}
+            address,
+            pool_size=pool,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"prepare_threshold": 1},
+            hide_parameters=True,  # an error ends in logs and in last_error: what partners sent has no place there
         )
         readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return cls(address, engine, readers, keys, clock, None)
@@ -341,12 +346,17 @@ class Store:
                 connection.execute("PRAGMA query_only=ON")
             return connection
 
-        writers = create_engine(
-            "sqlite://", creator=lambda: open_file(writer=True), poolclass=QueuePool, pool_size=1, max_overflow=0
-        )
-        readers = create_engine(
-            "sqlite://", creator=lambda: open_file(writer=False), poolclass=QueuePool, pool_size=READERS, max_overflow=0
-        )
+        def engine(connections: int, *, writer: bool) -> Engine:
+            return create_engine(
+                "sqlite://",
+                creator=lambda: open_file(writer=writer),
+                poolclass=QueuePool,
+                pool_size=connections,
+                max_overflow=0,
+                hide_parameters=True,
+            )
+
+        writers, readers = engine(1, writer=True), engine(READERS, writer=False)
         event.listen(writers, "begin", lambda connection: connection.connection.cursor().execute("BEGIN IMMEDIATE"))
         event.listen(readers, "begin", lambda connection: connection.connection.cursor().execute("BEGIN"))
         return cls(address.set(database=str(path)), writers, readers, keys, clock, _WriterQueue(path))

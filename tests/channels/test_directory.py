@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -315,3 +316,36 @@ def test_killed_while_receiving_every_file_is_had_once_by_its_id(tmp_path: Path)
     subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=True)
     assert sorted(int(path.read_bytes()) for path in store.iterdir()) == list(range(300))
     assert not list((inbox / WORKING).iterdir())
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is made durable and what is renamed, in order; both are done as ever."""
+    seen: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def synced(descriptor: int) -> None:
+        seen.append("fsync " + ("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"))
+        fsync(descriptor)
+
+    def renamed(*names: str, **folders: int) -> None:
+        seen.append("rename")
+        rename(*names, **folders)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    return seen
+
+
+def test_what_is_sent_outlives_a_power_failure(tmp_path: Path, steps: list[str]) -> None:
+    assert isinstance(outbox(tmp_path).send(parcel()), Sent)
+    assert steps == ["fsync file", "rename", "fsync folder"]
+    steps.clear()  # the try before may have died just before the last step
+    assert isinstance(outbox(tmp_path).send(parcel()), Sent)
+    assert steps == ["fsync folder"]
+
+
+def test_a_claim_outlives_a_power_failure_before_anything_is_stored_under_it(inbox: Path, steps: list[str]) -> None:
+    drop(inbox, "po.edi")
+    next(channel(inbox).poll())
+    assert steps == ["rename", "fsync folder"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from gateway.partners.book import Book
@@ -74,4 +77,40 @@ def test_a_system_whose_settings_are_missing_waits_and_is_opened_once_they_are_t
     assert not isinstance(opened, CannotOpen)
     assert furniture.systems()["erp"] is opened
     assert furniture.limits("erp").per_second == 50
+    furniture.close()
+
+
+def test_an_old_book_is_let_go(store: Store, book: Book) -> None:
+    """Every answer at a work item publishes a book: a worker must not keep them all."""
+    furniture = Furniture(store)
+    for one in (book, changed(book)):
+        with store.begin() as tx:
+            publishing.publish(tx, one, by="us")
+        if one is book:
+            old = weakref.ref(furniture.book())
+    furniture.book()
+    gc.collect()
+    assert old() is None
+    furniture.close()
+
+
+def test_what_an_old_book_opened_is_closed_once_no_call_can_be_under_way(
+    store: Store, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furniture = Furniture(store, lambda setting: "http://127.0.0.1:9")
+    with store.begin() as tx:
+        publishing.publish(tx, book, by="us")
+    kept = furniture.systems()["erp"]
+    closed: list[str] = []
+    monkeypatch.setattr(type(kept), "close", lambda self: closed.append(self.name))
+    for _ in range(2):
+        with store.begin() as tx:
+            publishing.publish(tx, changed(furniture.book()), by="us")
+        furniture.book()
+    assert closed == []
+    monkeypatch.setattr(house, "LONGEST_CALL_S", -1.0)
+    with store.begin() as tx:
+        publishing.publish(tx, changed(furniture.book()), by="us")
+    furniture.book()
+    assert sorted(closed) == ["crm", "erp"]
     furniture.close()

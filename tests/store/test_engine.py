@@ -234,3 +234,28 @@ def test_a_process_without_free_files_commits_and_takes_nobodys_pipe_away(databa
             assert said
             heard |= said
         listener.close()
+
+
+def test_an_error_of_the_database_does_not_show_what_was_to_be_stored(store: Store) -> None:
+    with store.begin() as tx:
+        documents(tx, 1, business_key="4 Secret Street")
+        row = tx.first(select(schema.document))
+    assert row is not None
+    for many in (1, 9):
+        with pytest.raises(IntegrityError) as raised, store.begin() as tx:
+            tx.insert(schema.document, [row._asdict()] * many)
+        assert "Secret" not in str(raised.value)
+
+
+def test_a_database_another_program_holds_is_the_databases_trouble(
+    new_database: Callable[[str], str], keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Doors answer 503 to it, and no row is given up because of it."""
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0)
+    with Store.open(new_database("sqlite"), keys) as store:
+        other = sqlite3.connect(store.sqlite_path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError) as raised, store.begin():
+            pytest.fail("two writers")
+        other.close()
+    assert engine.is_trouble(raised.value)
