@@ -24,7 +24,7 @@ import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -218,6 +218,11 @@ def _cursor(connection: PoolProxiedConnection, dialect: Dialect, statement: str)
         cursor.close()
 
 
+def _begin(statement: str, connection: Connection) -> None:
+    with _cursor(connection.connection, connection.dialect, statement) as cursor:
+        cursor.execute(statement)
+
+
 def _quick(
     connection: PoolProxiedConnection, dialect: Dialect, statement: Executable, parameters: Mapping[str, Any]
 ) -> list[Any]:
@@ -357,8 +362,8 @@ class Store:
             )
 
         writers, readers = engine(1, writer=True), engine(READERS, writer=False)
-        event.listen(writers, "begin", lambda connection: connection.connection.cursor().execute("BEGIN IMMEDIATE"))
-        event.listen(readers, "begin", lambda connection: connection.connection.cursor().execute("BEGIN"))
+        event.listen(writers, "begin", partial(_begin, "BEGIN IMMEDIATE"))
+        event.listen(readers, "begin", partial(_begin, "BEGIN"))
         return cls(address.set(database=str(path)), writers, readers, keys, clock, _WriterQueue(path))
 
     @contextmanager

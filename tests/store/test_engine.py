@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from gateway.store import schema
+from gateway.store import engine, schema
 from gateway.store.among import among
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
