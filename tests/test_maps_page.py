@@ -9,9 +9,9 @@ from followed_page import DOCS, follow
 
 from gateway.mapping.formats import MADE, NAMED
 from gateway.mapping.jsontree import OPTIONS as JSON
+from gateway.mapping.layout import FIXED
+from gateway.mapping.layout import OPTIONS as CSV
 from gateway.mapping.map import FORMATS
-from gateway.mapping.sheet import FIXED
-from gateway.mapping.sheet import OPTIONS as CSV
 
 
 @pytest.mark.slow

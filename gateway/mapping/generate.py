@@ -19,9 +19,10 @@ from gateway.mapping.fields import Path, fields_of
 from gateway.mapping.formats import Format
 from gateway.mapping.grouped import Grouped, Level
 from gateway.mapping.language import Block, Line
+from gateway.mapping.layout import counts
 from gateway.mapping.map import Map
 from gateway.mapping.records import Kind, Records
-from gateway.mapping.sheet import Sheet, counts
+from gateway.mapping.sheet import Sheet
 from gateway.mapping.steps import Pathed, Place
 from gateway.mapping.x12.generate import X12Documents
 

@@ -23,9 +23,11 @@ from typing import Any
 
 from gateway.canonical import Document
 from gateway.formats.csvfile.rows import Row
+from gateway.mapping.columns import Columns
 from gateway.mapping.faults import MapFault, MapFaults, Problem
 from gateway.mapping.language import Block, Language, Line
-from gateway.mapping.sheet import Columns, Sheet, Totals
+from gateway.mapping.layout import Totals
+from gateway.mapping.sheet import Sheet
 from gateway.mapping.source import Raw
 from gateway.mapping.values import Carrier, Values, get
 
