@@ -22,11 +22,14 @@ from gateway.api.shapes import (
     ShipOrder,
     Told,
 )
+from gateway.canonical.warehouse import TAKEN_BACK
 from gateway.flows import order as order_flow
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import canonical_documents
 from gateway.store.engine import View
 from gateway.store.schema import document, flow
+
+KINDS = ("order", "warehouse-order")  # a depositor's warehouse order is an order of the house that ships for them
 
 router = APIRouter(prefix="/v1", tags=["orders"], responses=RESPONSES)
 
@@ -43,7 +46,8 @@ def orders(
     wanted = (
         select(document)
         .where(
-            document.c.kind == "order",
+            document.c.kind.in_(KINDS),
+            document.c.business_key.not_like(f"%{TAKEN_BACK}"),
             document.c.direction == "in",
             document.c.status == "done",
             document.c.lane == who.lane,
@@ -146,7 +150,9 @@ def _refuse_contradiction(state: order_flow.OrderState, event: str, order_id: st
 
 def _order(view: View, order_id: str, lane: str) -> Any:
     row = view.get(document, number_of("document", order_id))
-    if row is None or row.kind != "order" or row.lane != lane or row.status != "done":
+    if row is None or row.kind not in KINDS or row.lane != lane or row.status != "done":
+        raise not_found("order", order_id)
+    if row.direction != "in" or row.business_key.endswith(TAKEN_BACK):
         raise not_found("order", order_id)
     return row
 

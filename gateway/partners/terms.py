@@ -179,7 +179,7 @@ class Confirm(Written):
 
 
 class Deadlines(Written):
-    """What is owed after what was sent, and how soon: by us, and by a warehouse to us."""
+    """What is owed after what was sent, and how soon by the clock (a Sunday counts): by us, and by a warehouse."""
 
     order_response: Duration | None = Field(description="The order response, counted from the order.")
     ship_notice: Duration | None = Field(description="The ship notice, counted from the shipment.")

@@ -438,6 +438,13 @@ SITUATIONS: dict[str, Situation] = {
         "Our engineer",
         "Ask the partner whether {address} is theirs. If so, compare their key; if not, list theirs in `addresses:`.",
     ),
+    "sftp-login-unknown": Situation(
+        "partner delay",
+        "Somebody at {address} fails again and again to log in as {tried}, which is no SFTP login of ours.",
+        "Closest login is {user}, of {connection}; the name differs. If it is this partner, their files do not come.",
+        "Whoever sends on {connection}",
+        "Ask the partner whether {address} is theirs; if so, tell them the name of their login: {user}.",
+    ),
     "upload-abandoned": Situation(
         "source data",
         "{name} {how} in the inbox of {connection} after {size} bytes, and nobody went on with it.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import ipaddress
 import logging
 from collections.abc import Mapping
@@ -75,6 +76,12 @@ class Logins:
         faults += [f"two connections have the SFTP user {user}: nobody can log in as it" for user in sorted(twice)]
         self.faults = tuple(faults)
         self.by_user: Mapping[str, Login] = {user: one for user, one in found.items() if user not in twice}
+
+    def closest(self, user: str) -> Login | None:
+        """The login a name that is none was probably meant to be; nothing for what strangers guess."""
+        spelled = {known.lower(): one for known, one in self.by_user.items()}
+        close = difflib.get_close_matches(user.lower(), spelled, n=1, cutoff=0.8)
+        return spelled[close[0]] if close and user not in self.by_user else None
 
     def of(self, connection: str) -> Login | None:
         return next((one for one in self.by_user.values() if one.connection == connection), None)

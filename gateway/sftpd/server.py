@@ -248,9 +248,15 @@ class Server:
         """Too many failures close the door for an address; a person is told if it tried a name that exists."""
         if not self._bans.failed(neighbourhood(address)):
             return
-        login = self._logins().by_user.get(user)
-        log.warning("%s failed too often to log in (last as %r) and is not answered", address, user)
+        logins = self._logins()
+        login, meant = logins.by_user.get(user), logins.closest(user)
+        closest = f"; closest login is {meant.user}, the name differs" if meant else ""
+        log.warning("%s failed too often to log in (last as %r%s) and is not answered", address, user, closest)
         alert = None
+        if meant is not None:
+            detail = {"tried": user, "user": meant.user, "connection": meant.connection, "address": address}
+            key = f"sftp:{meant.user}:misnamed"
+            alert = Alert("sftp-login-unknown", meant.lane, key, detail, f"SFTP login {meant.user}")
         if login is not None:
             alert = Alert(
                 "sftp-guessing",

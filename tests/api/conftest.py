@@ -39,8 +39,9 @@ def _key(store: Store, name: str, scopes: list[str], lane: str = "production", p
 
 
 @pytest.fixture(scope="session")
-def book() -> Book:
-    return Book.load(ROOT / "partners", ROOT / "maps")
+def book(request: pytest.FixtureRequest) -> Book:
+    """The example's, or those of another house."""
+    return Book.load(getattr(request, "param", ROOT / "partners"), ROOT / "maps")
 
 
 @pytest.fixture

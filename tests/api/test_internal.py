@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from pipeline_road import ROOT
 from road_documents import interchange, order
 from served_site import Site
 
@@ -57,6 +58,31 @@ def test_an_order_is_released_to_a_3pl_and_taken_back(site: Site) -> None:
     ]
     assert [line["ordered"]["value"] for line in made[0]["lines"]] == ["12"]
     assert site.internal.get(f"/v1/orders/{name}").json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("book", [ROOT / "sample_docs/houses/blue-ridge"], indirect=True)
+def test_in_a_3pl_s_house_a_warehouse_order_is_an_order(site: Site) -> None:
+    def told(purpose: str, number: int) -> None:
+        body = [f"W05*{purpose}*WO-1*PO-7", "N1*ST*Store 14", "LX*1", "W01*24*EA**VN*THROW-1", "N9*LI*1", "W76*24"]
+        sets = [["ST*940*0001", *body, f"SE*{len(body) + 2}*0001"]]
+        names = {"sender": "NORTHWIND", "receiver": "BLUERIDGE", "functional_id": "OW"}
+        site.road.receive(interchange(sets, number=number, group=number, **names), connection="northwind")
+        site.road.work()
+
+    told("N", 1)
+    (found,) = site.internal.get("/v1/orders", params={"order_number": "WO-1"}).json()["items"]
+    assert (found["partner"], found["status"], found["open_lines"]) == ("northwind", "received", {"1": "24"})
+    assert site.internal.post(f"/v1/orders/{found['id']}/accept", json={}).status_code == 202
+    shipped = {"order": found["id"], "number": "SH-1", "lines": {"1": "24"}}
+    assert site.internal.post("/v1/shipments", json=shipped).status_code == 202
+    site.road.work()
+    whole = site.internal.get(f"/v1/orders/{found['id']}").json()
+    assert (whole["status"], whole["open_lines"]) == ("shipped", {})
+    assert whole["order"]["depositor_order_number"] == "WO-1"
+    sent = site.internal.get("/v1/documents", params={"direction": "out"}).json()["items"]
+    assert {one["set"] for one in sent} == {"945", "997"}
+    told("F", 2)  # what takes it back is no order
+    assert len(site.internal.get("/v1/orders").json()["items"]) == 1
 
 
 def test_a_rejected_order_cannot_be_accepted(site: Site) -> None:

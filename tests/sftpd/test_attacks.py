@@ -349,6 +349,19 @@ def test_who_guesses_is_not_answered_any_more(site: SftpSite) -> None:
     assert [row.action for row in site.rows(schema.audit)].count("sftp-closed") == 1
 
 
+def test_who_writes_their_login_otherwise_is_named_to_a_person(site: SftpSite) -> None:
+    for _ in range(10):
+        with pytest.raises(paramiko.AuthenticationException):
+            site.client(user="Blue_Ridge", password=PASSWORD)
+    deadline = time.monotonic() + 60
+    while not (items := site.rows(schema.work_item)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (item,) = items
+    assert "fails again and again to log in as Blue_Ridge, which is no SFTP login of ours" in item.title
+    assert "Closest login is blue-ridge, of blue-ridge; the name differs." in item.why
+
+
 @pytest.mark.parametrize("kind", [pytest.param("rsa", marks=pytest.mark.slow), "ecdsa", "ed25519"])
 def test_keys_that_are_not_theirs_open_nothing(site: SftpSite, tmp_path: Path, kind: str) -> None:
     new_key(tmp_path / "strange", kind)
