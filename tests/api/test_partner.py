@@ -96,6 +96,17 @@ def test_a_key_sees_its_partner_its_lane_and_what_is_released(site: Site, other:
     assert status.json()["documents"] == [] if "released" in other else status.status_code == 404
 
 
+def test_what_came_over_another_connection_and_what_we_write_are_not_shown(site: Site) -> None:
+    receipt = site.send().json()
+    site.road.work()
+    (ours,) = site.partner.get("/partner/v1/documents", params={"direction": "out"}).json()["items"]
+    assert site.partner.get(f"/partner/v1/documents/{ours['id']}").status_code == 200
+    assert site.partner.get(f"/partner/v1/documents/{ours['id']}/content").status_code == 404
+    with site.road.store.begin() as tx:
+        tx.execute(update(schema.transmission).values(connection="elsewhere"))
+    assert site.partner.get(receipt["location"]).status_code == 404
+
+
 def test_a_partners_key_opens_no_internal_door(site: Site) -> None:
     assert site.partner.get("/v1/orders").status_code == 403
     assert site.partner.get("/v1/exceptions").status_code == 403

@@ -63,6 +63,18 @@ def test_a_chunk_that_was_tampered_with_does_not_open(store: Store, moved: str) 
         payloads.read_all(view, spoiled)
 
 
+def test_a_chunk_opens_in_its_own_place_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payloads, "CHUNK", 3)
+    chunk = schema.payload_chunk
+    with store.begin() as tx:
+        body = payloads.store(tx, b"onetwo", owner="o", lane="test")
+        assert payloads.read_all(tx, body.id) == b"onetwo"
+        first = tx.scalar(select(chunk.c.sealed).where(chunk.c.payload_id == body.id, chunk.c.n == 0))
+        tx.execute(update(chunk).where(chunk.c.payload_id == body.id, chunk.c.n == 1).values(sealed=first))
+    with store.read() as view, pytest.raises(SealBroken):
+        payloads.read_all(view, body.id)
+
+
 def test_a_missing_payload_is_said_to_be_missing(store: Store) -> None:
     with store.read() as view, pytest.raises(LookupError, match="no payload 77"):
         payloads.read_all(view, 77)
