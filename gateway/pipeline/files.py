@@ -34,7 +34,7 @@ from gateway.pipeline import compose, translate
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.situations import spoken
-from gateway.pipeline.staging import Interchange, Portion, Staged, as_json, findings_of
+from gateway.pipeline.staging import Interchange, Portion, Staged, Turn, as_json, findings_of
 from gateway.store.engine import Tx, View
 from gateway.store.schema import document, interchange
 
@@ -70,7 +70,8 @@ class FileReading:
         if stored is None:
             raise LookupError(f"interchange {state['interchange']} is gone")
         kept = json.loads(stored.findings)
-        self.current.id, self.current.staged, self.current.head = stored.id, True, kept["head"]
+        self.current.id, self.current.head = stored.id, kept["head"]
+        self.current.staged = self.current.waiting = True
         self.current.findings = findings_of(kept["findings"])
 
     def _values(self) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class FileReading:
     def _turn(self) -> Portion:
         full, self.portion = self.portion, Portion(interchanges=[self.current])
         at = {"documents": self._read, "refused": self._refused}
-        full.unfinished = (self.row, {"reader": at, "open": self.current})
+        full.turn = Turn.at(at, self.current)
         return full
 
     def _staged(self, part: Part) -> Staged:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
 from sqlalchemy import bindparam, select, update
 
 from gateway.formats import words
@@ -25,7 +23,7 @@ from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.deadlines import dated
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
-from gateway.pipeline.staging import Interchange, Portion, findings_of, plain
+from gateway.pipeline.staging import Interchange, Portion, findings_of
 from gateway.store.among import among
 from gateway.store.canonical_documents import Form, store_forms
 from gateway.store.engine import Tx
@@ -44,16 +42,20 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     """Store one portion. Returns the resume state of the transmission that is still being read, if there is one."""
     book = house.book()
     _number(tx, portion)
-    closed = [one for one in portion.interchanges if one.closed]
-    _judge(tx, book, closed, portion)
+    going_on = portion.turn.open if portion.turn else None
+    closed = [one for one in portion.interchanges if one.closed and one is not going_on]
+    _judge(tx, book, closed, portion, going_on)
     numbers = take(tx, "document", len(portion.documents))
     answered = [one for one in closed if one.status in ANSWERED]
     acknowledgements = acknowledge.prepare(tx, book, answered)
     _write_interchanges(tx, portion)
     outcomes = {id(one): _outcome(one) for one in closed}
+    if going_on is not None:
+        outcomes[id(going_on)] = Outcome.RELEASED if going_on.status in ANSWERED and going_on.closed else None
+        going_on.waiting = going_on.waiting or outcomes[id(going_on)] is None
     _write_documents(tx, house, portion, numbers, outcomes)
     for one in closed:
-        if one.staged:
+        if one.waiting:
             _move_staged(tx, one, outcomes[id(one)])
     for one in portion.interchanges:
         one.staged = True
@@ -61,10 +63,9 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     files.acknowledge(tx, book, [one for one in closed if one.agreement])
     acknowledge.read_ta1(tx, house, portion.answers)
     raise_alerts(tx, dated(tx, book, portion.alerts))
-    if portion.unfinished is None:
+    if portion.turn is None:
         return None
-    _, state = portion.unfinished
-    return {"reader": state["reader"], "interchange": state["open"].id if state["open"] else None}
+    return {"reader": portion.turn.reader, "interchange": going_on.id if going_on else None}
 
 
 ANSWERED = frozenset({InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL, InterchangeStatus.REJECTED})
@@ -90,10 +91,19 @@ class Earlier(NamedTuple):
 Used = dict[tuple[str, str, str, str], list[Earlier]]  # company, partner, lane, number -> the first of them first
 
 
-def _judge(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) -> None:
-    """Settle what each closed interchange is: usable, set aside, rejected, or seen before."""
-    used = _used(tx, closed)
-    for one in closed:
+def _judge(
+    tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion, going_on: Interchange | None = None
+) -> None:
+    """Settle what each closed interchange is: usable, set aside, rejected, or seen before.
+
+    Of one whose trailer was read although a part of it is stored only later, nothing but that it is usable is settled
+    at once: its documents need not wait for it then.
+    """
+    early = [going_on] if going_on is not None and going_on.closed and _is_sound(going_on) else []
+    used = _used(tx, [*early, *closed])
+    for one in [*early, *closed]:
+        if one.status in ANSWERED:
+            continue  # with an earlier portion of it
         if one.aside is not None:
             one.status = InterchangeStatus.QUARANTINED
             portion.alerts.append(one.aside)
@@ -108,18 +118,22 @@ def _judge(tx: Tx, book: Book, closed: Sequence[Interchange], portion: Portion) 
         before = [earlier for earlier in used[_number_of(one)] if earlier.id != one.id]
         if _settled_by_person(one):
             if any(_is_this(earlier, one) for earlier in before):
-                one.status = (
-                    InterchangeStatus.DUPLICATE
-                )  # it was well the first time: they wanted another one of its file
+                if one is not going_on:  # it was well the first time: they wanted another one of its file
+                    one.status = InterchangeStatus.DUPLICATE
                 continue
         elif before:
-            _repeat(tx, book, one, before[0], portion)
+            if one is not going_on:
+                _repeat(tx, book, one, before[0], portion)
             continue
         refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
         assert one.id is not None
         if one.values["company"] is not None:
             used[_number_of(one)].append(Earlier(one.id, one.values["content_sha256"], one.row.id))
+
+
+def _is_sound(one: Interchange) -> bool:
+    return one.aside is None and not any(f.severity is Severity.REJECTS for f in one.findings)
 
 
 def _number_of(one: Interchange) -> tuple[str, str, str, str]:
@@ -242,34 +256,24 @@ def _write_interchanges(tx: Tx, portion: Portion) -> None:
     groups: list[dict[str, Any]] = []
     regrouped: list[dict[str, Any]] = []
     for one in portion.interchanges:
-        kept = {
-            "isa": one.isa,
-            "separators": one.separators,
-            "head": one.head,
-            "findings": plain(one.findings),
-            "aside": asdict(one.aside) if one.aside and not one.closed else None,
-        }
+        here = portion.turn.kept if portion.turn and portion.turn.open is one else None
         values = {
             **one.values,
             "id": one.id,
             "status": one.status,
-            "findings": to_json(kept).decode(),
+            "findings": one.kept() if here is None else here[id(one)],
             "received_at": tx.now,
         }
         (again if one.staged else fresh).append(values)
         for group in one.groups:
-            said = {
-                "gs": group.gs,
-                "closed": group.closed,
-                "counted": group.counted,
-                "findings": plain(group.findings),
-            }
+            if here is not None and id(group) not in here:
+                continue  # it begins in a later portion
             row = {
                 **group.values,
                 "id": group.id,
                 "interchange_id": one.id,
                 "status": one.status,
-                "findings": to_json(said).decode(),
+                "findings": group.kept() if here is None else here[id(group)],
             }
             (regrouped if group.staged else groups).append(row)
             group.staged = True
@@ -330,7 +334,7 @@ def _write_documents(
         if status is DocumentStatus.INVALID:
             portion.alerts.append(_document_rejected(number, values))
         if stage == "translate" and staged.carried is not None:
-            if outcome is None or staged.interchange.staged:  # in the order of the file: after those staged before
+            if outcome is None or staged.interchange.waiting:  # in the order of the file: after those staged before
                 gist = staged.carried.gist
                 kept.append((number, staged.carried.form))
                 row |= gist.columns() | {"gist": gist.json(), "stage": "route"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,7 +31,13 @@ class Group:
     staged: bool = False  # an earlier portion stored it
     findings: list[Finding] = field(default_factory=list)
     sets: list[SetOutcome] = field(default_factory=list)
+
     matches: dict[str, Match] = field(default_factory=dict)  # set id -> who sent it on what terms
+
+    def kept(self) -> str:
+        """What its row keeps of it, to go on reading after a crash."""
+        said = {"gs": self.gs, "closed": self.closed, "counted": self.counted, "findings": plain(self.findings)}
+        return to_json(said).decode()
 
 
 @dataclass(slots=True)
@@ -50,10 +56,17 @@ class Interchange:
     closed: bool = False
     truncated: bool = False
     staged: bool = False  # an earlier portion stored it
+    waiting: bool = False  # and documents of it that nobody may see until it is judged
     digest: Any = None
     agreement: str = ""  # of a file without an envelope; where there is one, its groups say
     head: str = ""  # of a file: what of its beginning each of its documents is read with
     refused: int = 0  # documents of a file that cannot be used
+
+    def kept(self) -> str:
+        """What its row keeps of it, to read its documents again or to go on reading after a crash."""
+        aside = asdict(self.aside) if self.aside and not self.closed else None
+        said = {"isa": self.isa, "separators": self.separators, "head": self.head, "findings": plain(self.findings)}
+        return to_json({**said, "aside": aside}).decode()
 
 
 @dataclass(slots=True)
@@ -66,6 +79,20 @@ class Staged:
     carried: Any = None  # what its map made of it (translate.py), where it was run at once
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a portion ends within a transmission."""
+
+    reader: dict[str, Any]  # its state
+    open: Interchange | None  # which goes on in the next portion; that one may have been read when this is stored
+    kept: Mapping[int, str]  # what is kept of `open` and of each of its groups, as they stood here; by identity
+
+    @classmethod
+    def at(cls, reader: dict[str, Any], current: Interchange | None) -> Turn:
+        parts: list[Interchange | Group] = [] if current is None else [current, *current.groups]
+        return cls(reader, current, {id(part): part.kept() for part in parts})
+
+
 @dataclass(slots=True)
 class Portion:
     """What one commit stores."""
@@ -75,7 +102,7 @@ class Portion:
     answers: list[tuple[Interchange, list[str]]] = field(default_factory=list)  # TA1 segments that came
     alerts: list[Alert] = field(default_factory=list)
     finished: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # transmissions read to their end
-    unfinished: tuple[Any, dict[str, Any]] | None = None  # the one being read, and where reading goes on
+    turn: Turn | None = None  # reading goes on behind it
 
     @classmethod
     def together(cls, portions: Iterable[Portion]) -> Portion:

@@ -1,10 +1,10 @@
 """unwrap: one job per transmission. Reads its interchanges and hands over their documents in portions.
 
-Theory of operation (docs/decisions/interchange-job.md). `unwrap` reads the stored bytes in portions of some 500
-documents; release.py stores each in one commit. While an interchange is open its documents are staged: stored with
-`released` false, which no other query looks at. The portion in which it closes decides what becomes of all of them, in
-that one commit, together with the acknowledgements. Small interchanges open and close in one portion and are never
-staged.
+Theory of operation (docs/decisions/interchange-job.md). `unwrap` reads the stored bytes in portions of some 250
+documents; release.py stores each in one commit. Portions wait in memory until the trailer of their interchange was
+read; then each is stored with all that follows from it, and the last one with the acknowledgements. The documents of
+an interchange too large for that are staged: stored with `released` false, which no other query looks at. The portion
+in which it closes decides what becomes of all of them, in that one commit, together with the acknowledgements.
 
 Rules a reviewer can hold both files to:
   * Nothing of an interchange is released before its trailer is read.
@@ -39,20 +39,22 @@ from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.report import together
 from gateway.formats.x12.separators import Separators
 from gateway.formats.x12.tolerance import STANDARD
-from gateway.lifecycle import TransmissionStatus
+from gateway.lifecycle import InterchangeStatus, TransmissionStatus
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Match
 from gateway.pipeline import files, release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
-from gateway.pipeline.staging import Group, Interchange, Portion, Staged, as_json, findings_of
+from gateway.pipeline.staging import Group, Interchange, Portion, Staged, Turn, as_json, findings_of
 from gateway.pipeline.translate import Carried, NotCarried, carry
 from gateway.store import lease, payloads
 from gateway.store.schema import document, functional_group, interchange, transmission
 
 log = logging.getLogger(__name__)
 
-PORTION = 500  # documents a commit: the write lock is held for some 30 ms
+PORTION = 250  # documents a commit: the write lock is held for some 80 ms
+HELD = 40
+"""Portions that wait in memory for the trailer of their interchange, some 60 MB; a larger interchange is staged."""
 
 
 class LeaseLost(Exception):
@@ -69,13 +71,28 @@ def unwrap(house: House, rows: Sequence[Any]) -> list[Portion]:
 
 
 def _to_the_end(house: House, row: Any, reading: _Reading) -> Portion:
+    held: list[Portion] = []
     for portion in reading.read(row):
+        held.append(portion)
+        if len(held) == HELD or portion.turn is None or not _may_end_soon(portion.turn.open):
+            _store(house, row, held)
+    _store(house, row, held)
+    return reading.last_portion()
+
+
+def _may_end_soon(current: Interchange | None) -> bool:
+    """Whether it is worth to wait for its trailer: what is judged when it is stored needs no staging."""
+    return current is not None and not current.closed and not current.staged and not current.agreement
+
+
+def _store(house: House, row: Any, held: list[Portion]) -> None:
+    for portion in held:
         with house.store.begin() as tx:
             if not lease.hold(tx, transmission, [row]):
                 raise LeaseLost(f"T-{row.id}")
             state = release.store(tx, house, portion)
             tx.execute(update(transmission).where(transmission.c.id == row.id).values(resume_state=json.dumps(state)))
-    return reading.last_portion()
+    held.clear()
 
 
 class _Reading:
@@ -149,11 +166,9 @@ class _Reading:
     def _turn(self, reader: dict[str, Any]) -> Portion:
         """This portion is full: what is open goes on in the next one."""
         full, self.portion = self.portion, Portion()
-        open_state = None
-        if self.current is not None and not self.current.closed:
+        if self.current is not None:
             self.portion.interchanges.append(self.current)
-            open_state = self.current
-        full.unfinished = (self.row, {"reader": reader, "open": open_state})
+        full.turn = Turn.at(reader, self.current)
         return full
 
     def _resume(self, interchange_id: int | None) -> None:
@@ -192,8 +207,10 @@ class _Reading:
             Separators(**kept["separators"]),
             id=stored.id,
             findings=findings_of(kept["findings"]),
+            status=InterchangeStatus(stored.status),
             aside=Alert(**kept["aside"]) if kept["aside"] else None,
             staged=True,
+            waiting=True,
         )
         self.current.digest = hashlib.sha256()
         by_group: dict[int, list[SetOutcome]] = {}

@@ -263,8 +263,15 @@ def test_a_large_interchange_is_stored_in_portions_and_released_once(road: Road)
     assert b"AK9*A*1202*1202*1202~" in sent
 
 
-def test_a_reader_that_dies_between_portions_goes_on_where_it_was(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = interchange([order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, 1203)])
+@pytest.mark.parametrize(("held", "seen"), [(1, ("staged", False)), (40, ("done", True))])
+def test_a_reader_that_dies_between_portions_goes_on_where_it_was(
+    road: Road, monkeypatch: pytest.MonkeyPatch, held: int, seen: tuple[str, bool]
+) -> None:
+    """The first portion waits unseen where the trailer was not read before it was stored."""
+    monkeypatch.setattr(unwrap, "HELD", held)
+    monkeypatch.setattr(unwrap, "PORTION", 50)
+    sets = [order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, 123)]
+    content = interchange(sets) + interchange([order("HP-0", "0001", lines=1)], number=2)
     road.receive(content)
     with road.store.begin() as tx:
         rows = lease.claim(tx, schema.transmission, "unwrap", "dies", 10, 1)
@@ -283,26 +290,53 @@ def test_a_reader_that_dies_between_portions_goes_on_where_it_was(road: Road, mo
         unwrap.unwrap(road.house, rows)
     monkeypatch.setattr(release, "store", real)
     staged = road.rows(schema.document)
-    assert {(row.status, row.released) for row in staged} == {("staged", False)}
+    assert {(row.status, row.released) for row in staged} == {seen}
     assert len(staged) == unwrap.PORTION
+    assert len(road.rows(schema.functional_group)) == 1, "the second interchange is of a later portion"
     road.work()
     done = road.rows(schema.document, direction="in")
-    assert [row.business_key for row in done] == [f"HP-{n}" for n in range(1, 1203)]
+    assert [row.business_key for row in done] == [*(f"HP-{n}" for n in range(1, 123)), "HP-0"]
+    assert {row.status for row in done} == {"done"}
     road.deliver()
-    (sent,) = road.files()
-    assert b"AK9*A*1202*1202*1202~" in sent
+    sent = b"".join(road.files())
+    assert sent.count(b"AK9*A*122*122*122~") == sent.count(b"AK9*A*1*1*1~") == 1
     road.receive(content, name="the same once more")
     road.work()
-    assert road.rows(schema.interchange, direction="in")[1].status == "duplicate"
+    assert [row.status for row in road.rows(schema.interchange, direction="in")[2:]] == ["duplicate"] * 2
 
 
-def test_a_document_that_breaks_the_commit_does_not_hold_up_its_interchange(road: Road) -> None:
+@pytest.mark.parametrize("held", [1, 2, 40])
+def test_what_an_interchange_is_worth_does_not_depend_on_how_much_of_it_waits_in_memory(
+    road: Road, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr(unwrap, "HELD", held)
+    monkeypatch.setattr(unwrap, "PORTION", 3)
+    whole = interchange([order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, 12)])
+    other = interchange([order(f"HQ-{n}", f"{n:04d}", lines=1) for n in range(1, 12)])
+    cut = interchange([order(f"HR-{n}", f"{n:04d}", lines=1) for n in range(1, 12)], number=3)[:-20]
+    for n, content in enumerate((whole, whole, other, cut)):
+        road.receive(content, name=f"file {n}")
+        road.work()
+    judged = [row.status for row in road.rows(schema.interchange, direction="in")]
+    assert judged == ["accepted", "duplicate", "quarantined", "quarantined"]
+    became = [row.status for row in road.rows(schema.document, direction="in")]
+    assert became == [s for s in ("done", "duplicate", "held", "discarded") for _ in range(11)]
+    assert len(road.rows(schema.event, type="order.received")) == 11
+    assert sorted(codes(road)) == ["control-number-reused", "interchange-cut-off"]
+
+
+@pytest.mark.parametrize("portion", [1, 250])
+def test_a_document_that_breaks_the_commit_does_not_hold_up_its_interchange(
+    road: Road, monkeypatch: pytest.MonkeyPatch, portion: int
+) -> None:
     """What cannot be stored here is a call that is owed already; any defect of ours in a flow would do."""
+    monkeypatch.setattr(unwrap, "PORTION", portion)
     with road.store.begin() as tx:
         owe(tx, [{**CALL, "idempotency_key": f"production:order:harbor-pine/HP-2:submit:{CALL['target']}"}])
     road.receive(interchange([order("HP-1", "0001"), order("HP-2", "0002"), order("HP-3", "0003")]))
     road.work()
-    assert road.rows(schema.document) == [], "nothing of a failed commit stays"
+    stored = [row.business_key for row in road.rows(schema.document)]
+    assert stored == (["HP-1"] if portion == 1 else []), "nothing of a failed commit stays"
     for _ in range(6):  # its tries
         with road.store.begin() as tx:
             for table in (schema.transmission, schema.document):
