@@ -115,7 +115,7 @@ def record(tx: Tx, house: House, results: Sequence[tuple[Any, list[Answered]]]) 
 def _sent(tx: Tx, row: Any, answer: Answered) -> Sequence[Any] | None:
     """The documents of the group this answers: AK101 + AK102, parties and lane, the newest still open first."""
     group = tx.first(
-        select(functional_group.c.id, functional_group.c.acknowledged_by)
+        select(functional_group.c.id, functional_group.c.interchange_id)
         .join(interchange, interchange.c.id == functional_group.c.interchange_id)
         .where(
             interchange.c.direction == "out",
@@ -131,7 +131,8 @@ def _sent(tx: Tx, row: Any, answer: Answered) -> Sequence[Any] | None:
     if group is None:
         return None
     tx.execute(update(functional_group).where(functional_group.c.id == group.id).values(acknowledged_by=row.id))
-    return tx.all(select(document).where(document.c.group_id == group.id).order_by(document.c.id))
+    inside = (document.c.interchange_id == group.interchange_id, document.c.group_id == group.id)
+    return tx.all(select(document).where(*inside).order_by(document.c.id))
 
 
 def _named(tx: Tx, row: Any, said: Answer | None) -> Sequence[Any] | None:
@@ -139,7 +140,11 @@ def _named(tx: Tx, row: Any, said: Answer | None) -> Sequence[Any] | None:
     assert said is not None
     ours = (
         select(document)
-        .join(functional_group, functional_group.c.id == document.c.group_id)
+        .join(
+            functional_group,
+            (functional_group.c.interchange_id == document.c.interchange_id)
+            & (functional_group.c.id == document.c.group_id),
+        )
         .where(
             document.c.direction == "out",
             document.c.company == row.company,

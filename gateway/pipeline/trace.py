@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from gateway.pipeline.situations import spoken
 from gateway.pipeline.telling import delivery_words, document_words, event_words
@@ -131,14 +131,26 @@ def _begin(view: View, key: str, found: _Found) -> None:
         _carried(view, found)
     digits = key.lstrip("0") or "0"
     found.documents |= _ids(view, select(document.c.id).where(document.c.business_key == key, document.c.released))
-    tail = key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    among = or_(event_key.c.key == key, event_key.c.key.like(f"%/{tail}", escape="\\"))
-    found.events |= _ids(view, select(event_key.c.event_id).where(among))
+    keys = {key, *(f"{partner}/{key}" for partner in _partners(view))}
+    found.events |= _ids(view, select(event_key.c.event_id).where(event_key.c.key.in_(keys)))
     if key.isdigit():
         numbers = {key, digits, digits.zfill(9)}
         found.interchanges |= _ids(view, select(interchange.c.id).where(interchange.c.control_number.in_(numbers)))
-        groups = select(functional_group.c.id).where(functional_group.c.control_number.in_(numbers))
-        found.documents |= _ids(view, select(document.c.id).where(document.c.group_id.in_(groups)))
+        numbered = functional_group.c.control_number.in_(numbers)
+        inside = document.join(
+            functional_group,
+            (document.c.interchange_id == functional_group.c.interchange_id)
+            & (document.c.group_id == functional_group.c.id),
+        )
+        found.documents |= _ids(view, select(document.c.id).select_from(inside).where(numbered))
+
+
+def _partners(view: View) -> set[str]:
+    """Everybody a document ever came from or went to: one step of the index each, however many documents there are."""
+    first = select(func.min(document.c.partner).label("name")).cte(recursive=True)
+    following = select(func.min(document.c.partner)).where(document.c.partner > first.c.name).scalar_subquery()
+    every = first.union_all(select(following).where(first.c.name.is_not(None)))
+    return _texts(view, select(every.c.name))
 
 
 def _carried(view: View, found: _Found) -> None:

@@ -25,6 +25,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -46,6 +47,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
@@ -70,6 +72,8 @@ WRITERS_PAGES, READERS_PAGES = 32_768, 4096
 
 TOGETHER = 3
 """From so many rows on that get the same values, one statement sets them."""
+
+READ_ONLY = "25006"  # PostgreSQL's sqlstate
 
 COPIED = 5
 """From so many rows on PostgreSQL gets them by COPY; fewer are as cheap by statement."""
@@ -136,21 +140,21 @@ class Tx(View):
         """Insert many rows with one statement. All rows must name the same columns."""
         names = tuple(rows[0]) if rows else ()
         if len(rows) >= COPIED and not self.is_sqlite:
-            self._copy(table, names, [_values(row, names) for row in rows])
+            self._copy(table, names, _values(rows, names))
         elif rows:
-            self._many(_insert_sql(table, names, self._mark), [_values(row, names) for row in rows])
+            self._many(_insert_sql(table, names, self._mark), _values(rows, names))
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
         """Set columns of many rows by key. Every row names the key and the same other columns."""
         if rows:
             names = (*(name for name in rows[0] if name != key), key)
-            self._many(_update_sql(table, names, self._mark), [_values(row, names) for row in rows])
+            self._many(_update_sql(table, names, self._mark), _values(rows, names))
 
     def put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, or replace those with the same primary key. All rows must name the same columns."""
         if rows:
             names = tuple(rows[0])
-            self._many(_put_sql(table, names, self._mark), [_values(row, names) for row in rows])
+            self._many(_put_sql(table, names, self._mark), _values(rows, names))
 
     def set(self, table: Table, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         """Set columns of rows by id: whatever each row names, and one statement for all rows that get the same."""
@@ -237,10 +241,13 @@ def _by_ids(table: Table, column: str) -> Select[Any]:
     return select(table).where(among(table.c[column]))
 
 
-def _values(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
-    if len(row) != len(names):
-        raise ValueError(f"rows of one statement differ in their columns: {sorted(set(row) ^ set(names))}")
-    return tuple([row[name] for name in names])
+def _values(rows: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    for row in rows:
+        if len(row) != len(names):
+            raise ValueError(f"rows of one statement differ in their columns: {sorted(set(row) ^ set(names))}")
+    if len(names) == 1:
+        return [(row[names[0]],) for row in rows]
+    return list(map(itemgetter(*names), rows))
 
 
 @cache
@@ -285,6 +292,19 @@ _TAKE_TURNS = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FR
 def _set_sql(table: Table, names: tuple[str, ...]) -> Executable:
     changed = {name: bindparam(f"_{name}", type_=table.c[name].type) for name in names}
     return update(table).where(among(table.c.id)).values(changed)
+
+
+def _may_only_be_read(context: ExceptionContext) -> Exception | None:
+    """To us a database that was made read-only is one that cannot be used now, as on SQLite."""
+    error = context.original_exception
+    if getattr(error, "sqlstate", None) != READ_ONLY:
+        return None
+    return OperationalError(context.statement, None, error, hide_parameters=True)
+
+
+def _as_the_server_says(connection: Any, *_: object) -> None:
+    """After reading, a connection would insist on writing, even where an administrator made the database read-only."""
+    connection.read_only = None
 
 
 class Store:
@@ -333,6 +353,8 @@ class Store:
             connect_args={"prepare_threshold": 1},
             hide_parameters=True,  # an error ends in logs and in last_error: what partners sent has no place there
         )
+        event.listen(engine, "handle_error", _may_only_be_read)
+        event.listen(engine, "checkout", _as_the_server_says)
         readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return cls(address, engine, readers, keys, clock, None)
 

@@ -7,6 +7,7 @@ Rules that hold for all of them:
 - An instant is integer microseconds UTC by the database's clock; a calendar date never stands here.
 - A lane ("production" or "test") is on every row that belongs to a message.
 - A JSON column is text that holds JSON. A body is sealed (crypto.py), a key id beside it.
+- On SQLite a table that holds its key and nothing else is that key's tree (`sqlite_with_rowid=False`), not two.
 - A row that is work carries the LEASE columns (lease.py). `stage` names the work that is owed and is NULL once the row
   is finished; `due_at` is NULL while nothing is owed to it by a machine.
 
@@ -236,7 +237,7 @@ interchange = Table(
     Column("received_at", Instant, nullable=False),
     Column("payload_id", Id),  # outbound: the final bytes
     Index(None, "transmission_id"),
-    Index(None, "company", "partner", "lane", "direction", "control_number"),
+    Index(None, "control_number", "partner", "lane"),
     Index(None, "content_sha256"),
 )
 
@@ -255,7 +256,7 @@ functional_group = Table(
     Column("acknowledged_by", Id),  # the document (997, 999, CONTRL) that answered it
     Column("findings", Text),  # JSON
     Index(None, "interchange_id"),
-    Index(None, "functional_id", "control_number"),
+    Index(None, "control_number", "functional_id"),
 )
 
 document = Table(
@@ -297,9 +298,9 @@ document = Table(
     *_lease(),
     _due("document"),
     Index(None, "interchange_id"),
-    Index(None, "group_id"),
     Index(None, "payload_id"),
-    Index(None, "kind", "business_key"),
+    Index(None, "business_key", "kind"),
+    Index(None, "partner", "lane", "id"),
     Index(None, "correlation_id"),
     _partial("ix_document_answers", "answers_document_id", where="answers_document_id IS NOT NULL"),
     _partial("ix_document_unconfirmed", "confirm_due_at", where="confirm_due_at IS NOT NULL"),
@@ -329,10 +330,11 @@ event = Table(
 event_key = Table(
     "event_key",
     metadata,
-    Column("kind", Text, primary_key=True),
     Column("key", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
     Column("lane", Text, primary_key=True),
     Column("event_id", Id, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 flow = Table(
@@ -421,6 +423,7 @@ delivery_document = Table(
     Column("delivery_id", Id, primary_key=True, autoincrement=False),
     Column("document_id", Id, primary_key=True, autoincrement=False),
     Index(None, "document_id"),
+    sqlite_with_rowid=False,
 )
 
 delivery_attempt = Table(

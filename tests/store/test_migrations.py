@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url, select, text
+from sqlalchemy.exc import OperationalError
 
-from gateway.store import schema
+from gateway.store import events, migrations, schema
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
 from gateway.store.migrations import newer_than_code
 
 
 def test_the_migrated_database_is_exactly_the_schema(store: Store) -> None:
+    _is_the_schema(store)
+
+
+def _is_the_schema(store: Store) -> None:
     def is_ours(thing: object, name: str | None, type_: str, reflected: bool, other: object) -> bool:
         table = thing if type_ == "table" else getattr(thing, "table", None)
         only = table.info.get("dialect") if table is not None else None  # type: ignore[attr-defined]
@@ -43,6 +49,37 @@ def test_the_due_work_indexes_hold_only_due_work(store: Store) -> None:
         found = [row.it.replace("(", "").replace(")", "") for row in view.all(text(query))]
     assert len(found) == len(schema.LEASED)
     assert all(definition.endswith("WHERE due_at IS NOT NULL") for definition in found)
+
+
+def test_what_was_stored_before_is_there_afterwards(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    if database_kind == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS of_before WITH (FORCE)")
+            connection.execute("CREATE DATABASE of_before")
+        url = make_url(server).set(database="of_before").render_as_string(hide_password=False)
+    missing = migrations._missing
+    with Store.open(url, keys) as store:
+        with monkeypatch.context() as then:
+            then.setattr(migrations, "_missing", lambda context: [one for one in missing(context) if one < "0007"])
+            store.migrate()
+        fact = events.Fact("order.received", "test", [("order", "acme/1"), ("return", "acme/2")], {}, 1)
+        with store.begin() as tx:
+            (number,) = events.append(tx, [fact])
+            tx.insert(schema.delivery_document, [{"delivery_id": 5, "document_id": n} for n in (7, 8)])
+        assert store.migrate() == ["0007"]
+        with store.read() as view:
+            assert [row.id for row in events.of_key(view, "return", "acme/2", "test")] == [number]
+            carried = view.all(select(schema.delivery_document).order_by(schema.delivery_document.c.document_id))
+            assert [tuple(row) for row in carried] == [(5, 7), (5, 8)]
+            if store.is_sqlite:
+                for table in ("event_key", "delivery_document"):
+                    with pytest.raises(OperationalError, match="rowid"):
+                        view.all(text(f"SELECT rowid FROM {table}"))
+        _is_the_schema(store)
 
 
 def test_migrating_twice_changes_nothing(store: Store) -> None:

@@ -68,6 +68,8 @@ class SetOutcome:
     @property
     def verdict(self) -> str:
         """AK501: A accepted, E accepted although there were errors, R refused."""
+        if not self.findings:
+            return "A"
         worst = {finding.severity for finding in self.findings}
         if Severity.REJECTS in worst:
             return "R"
@@ -145,6 +147,8 @@ def _codes(findings: Iterable[Finding]) -> list[str]:
 def _set_rows(outcome: SetOutcome, kind: str, detail: Detail, separators: Separators, *, later: bool) -> list[Row]:
     implementation = [outcome.implementation] if later and outcome.implementation else []
     rows: list[Row] = [["AK2", outcome.set_id, outcome.control_number, *implementation]]
+    if not outcome.findings:
+        return [*rows, ["AK5" if kind == "997" else "IK5", "A"]]
     told = [f for f in outcome.findings if f.severity is not Severity.WARNING and f.standard_code]
     inner = [f for f in told if f.code not in _SET_CODES and f.position is not None]
     if detail is Detail.ALL:

@@ -55,6 +55,7 @@ def _at(row: Row, element: int) -> str:
 
 _NUMBER = re.compile(r"0[0-9]").fullmatch
 _QUALIFIER = re.compile(r"[0-9A-Z]{2}").fullmatch
+_FUNCTIONAL_ID = re.compile(r"[A-Z0-9]{2}").fullmatch
 
 # element, the TA105 code that names it, what it must be, and how that is said
 _ISA_VALUES: tuple[tuple[int, str, Callable[[str], object], str], ...] = (
@@ -81,7 +82,7 @@ def header_findings(isa: Row, tolerate: Tolerance) -> Iterator[Finding]:
     if not isa[16]:
         yield tolerate.finding(Code.COMPONENT_SEPARATOR_MISSING, segment="ISA", element=16)
     for element, standard, fits, expected in _ISA_VALUES:
-        if not fits(_at(isa, element)):
+        if not fits(isa[element].strip()):
             yield tolerate.finding(
                 Code.INTERCHANGE_HEADER_ELEMENT_INVALID,
                 standard_code=standard,
@@ -113,7 +114,7 @@ def interchange_trailer_findings(isa: Row, iea: Row | None, groups: int, tolerat
 def group_header_findings(gs: Row, tolerate: Tolerance) -> Iterator[Finding]:
     """GS: values and length."""
     expectations: tuple[tuple[int, bool, str], ...] = (
-        (1, re.fullmatch(r"[A-Z0-9]{2}", _at(gs, 1)) is not None, "PO"),
+        (1, _FUNCTIONAL_ID(_at(gs, 1)) is not None, "PO"),
         (2, 1 <= len(_at(gs, 2)) <= 15, "1 15"),
         (3, 1 <= len(_at(gs, 3)) <= 15, "1 15"),
         (4, is_date(_at(gs, 4)), "CCYYMMDD"),

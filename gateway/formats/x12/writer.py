@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.formats.x12.separators import REPETITION_SINCE, Separators
 
@@ -46,8 +47,8 @@ class InterchangeHeader:
             _fixed(self.sender, 15),
             _fixed(self.receiver_qualifier, 2),
             _fixed(self.receiver, 15),
-            self.when.strftime("%y%m%d"),
-            self.when.strftime("%H%M"),
+            _said(self.when, "%y%m%d"),
+            _said(self.when, "%H%M"),
             (separators.repetition or NO_REPETITION) if repeats else NO_REPETITION,
             _fixed(self.version, 5),
             f"{self.control_number:09d}",
@@ -70,18 +71,24 @@ class GroupHeader:
 
     def row(self) -> list[str]:
         """GS; the date has six digits before release 004010."""
-        date = self.when.strftime("%Y%m%d" if self.release[:6] >= "004010" else "%y%m%d")
+        date = _said(self.when, "%Y%m%d" if self.release[:6] >= "004010" else "%y%m%d")
         return [
             "GS",
             self.functional_id,
             self.sender,
             self.receiver,
             date,
-            self.when.strftime("%H%M"),
+            _said(self.when, "%H%M"),
             str(self.control_number),
             "X",
             self.release,
         ]
+
+
+@lru_cache(64)
+def _said(when: datetime, form: str) -> str:
+    """Envelopes that are made together say the same moment."""
+    return when.strftime(form)
 
 
 def _fixed(text: str, width: int) -> str:
