@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from gateway.formats.finding import Finding
 from gateway.formats.x12.codes import Code
-from gateway.formats.x12.tolerance import Tolerance
-from gateway.formats.x12.values import is_date, is_time
+from gateway.formats.x12.tolerance import STANDARD, Tolerance
+from gateway.formats.x12.values import GOOD_DATES, GOOD_TIMES, is_date, is_time
 
 Row = Sequence[str]
 
@@ -74,8 +75,23 @@ _ISA_VALUES: tuple[tuple[int, str, Callable[[str], object], str], ...] = (
 )
 
 
-def header_findings(isa: Row, tolerate: Tolerance) -> Iterator[Finding]:
+def header_findings(isa: Row, tolerate: Tolerance) -> Iterable[Finding]:
     """ISA: widths and values, each with the TA105 code that names it."""
+    date, time, number = isa[9], isa[10], isa[13]
+    dated = date in GOOD_DATES and time in GOOD_TIMES and len(date) == 6 and len(time) == 4
+    numbered = len(number) == 9 and number.isascii() and number.isdecimal()
+    if dated and numbered and _is_plain((*isa[:9], "000101", "0000", *isa[11:13], "000000000", *isa[14:])):
+        return ()
+    return _header_findings(isa, tolerate)
+
+
+@lru_cache(1024)
+def _is_plain(isa: tuple[str, ...]) -> bool:
+    """A sender's headers differ in date, time and number alone."""
+    return not any(_header_findings(isa, STANDARD))
+
+
+def _header_findings(isa: Row, tolerate: Tolerance) -> Iterator[Finding]:
     widths = ISA_WIDTHS if isa[16] else ISA_WIDTHS[:15]
     if any(len(isa[n]) != width for n, width in enumerate(widths, 1)):
         yield tolerate.finding(Code.INTERCHANGE_HEADER_NOT_PADDED, segment="ISA")
@@ -111,8 +127,21 @@ def interchange_trailer_findings(isa: Row, iea: Row | None, groups: int, tolerat
         yield tolerate.finding(Code.ENVELOPE_TOO_MANY_ELEMENTS, segment="IEA", element=3, value=iea[3])
 
 
-def group_header_findings(gs: Row, tolerate: Tolerance) -> Iterator[Finding]:
+def group_header_findings(gs: Row, tolerate: Tolerance) -> Iterable[Finding]:
     """GS: values and length."""
+    dated = len(gs) == 9 and gs[4] in GOOD_DATES and gs[5] in GOOD_TIMES
+    numbered = dated and len(gs[6]) <= 9 and gs[6].isascii() and gs[6].isdecimal()
+    if numbered and _is_plain_group((*gs[:4], "000101", "0000", "1", *gs[7:])):
+        return ()
+    return _group_header_findings(gs, tolerate)
+
+
+@lru_cache(1024)
+def _is_plain_group(gs: tuple[str, ...]) -> bool:
+    return not any(_group_header_findings(gs, STANDARD))
+
+
+def _group_header_findings(gs: Row, tolerate: Tolerance) -> Iterator[Finding]:
     expectations: tuple[tuple[int, bool, str], ...] = (
         (1, _FUNCTIONAL_ID(_at(gs, 1)) is not None, "PO"),
         (2, 1 <= len(_at(gs, 2)) <= 15, "1 15"),

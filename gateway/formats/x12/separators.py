@@ -63,13 +63,15 @@ def read_isa(text: str) -> tuple[Separators, list[str], int]:
         if short is None:
             raise NotX12(f"expected 16 elements in ISA, found {len(fields) - 1}")
         return short
-    head = [field.translate(_LINE_BREAKS) for field in fields[:ISA_ELEMENTS]]
-    if any(len(field.strip()) > 40 for field in head):
+    head = fields[:ISA_ELEMENTS]
+    start = len(text) - len(fields[ISA_ELEMENTS])
+    if text.find("\n", 0, start) >= 0 or text.find("\r", 0, start) >= 0:
+        head = [field.translate(_LINE_BREAKS) for field in head]
+    if max(map(len, head)) > 40 and any(len(field.strip()) > 40 for field in head):
         short = _without_isa16(text, element, fields)
         if short is None:
             raise NotX12("an element of ISA is far too long")
         return short
-    start = len(text) - len(fields[ISA_ELEMENTS])
     tail = fields[ISA_ELEMENTS]
     component, terminator, ending, used = _tail(tail, element, text[start:])
     if terminator is None:
