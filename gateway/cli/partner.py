@@ -205,13 +205,14 @@ def codes(
         if table is None or not NAME.fullmatch(table.replace("_", "-")):
             raise Stop("say which table the file is: --table unit")
         target = f"partners/{name}/codes/{table}.csv"
+        text = file.read_bytes().decode("utf-8-sig", "surrogateescape")  # what is no UTF-8 is a fault with its line
         try:
-            proofread(before | {target: file.read_text("utf-8-sig")})
+            proofread(before | {target: text})
         except ProfileFaults as faults:
             raise Stop(f"nothing was written, because the result would have faults:\n{faults}") from None
         path = folders()["partners"] / name / "codes" / f"{table}.csv"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(file.read_text("utf-8-sig"), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         print(f"{shown(target)}: {path.read_text('utf-8').strip().count(chr(10))} rows. `gateway apply` publishes it.")
         return
     try:

@@ -86,3 +86,30 @@ def test_explain_of_nothing_names_the_nearest(deployment: Deployment, name: str,
     done = deployment.run(app, "explain", name)
     assert done.exit_code == 2
     assert said in done.output
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (b"wort,code\ncase,CS\n", "unit.csv:1: the first row of a code table must be its heading"),
+        (b"word,code\ncase,\n", "unit.csv:2: a row of a code table needs both cells"),
+        (b"word,code\ncase,CS\nbox,CS\n", "CS is both case and box"),
+        (b"word,code\ncase,CS\ncaf\xe9,CF\n", "unit.csv:3: byte E9 is no UTF-8 text"),
+    ],
+)
+def test_a_code_table_with_a_bad_row_is_not_imported(deployment: Deployment, rows: bytes, said: str) -> None:
+    (deployment.folder / "theirs.csv").write_bytes(rows)
+    table = ("--table", "unit", "--import", str(deployment.folder / "theirs.csv"))
+    done = deployment.run(app, "codes", "harbor-pine", *table)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not (deployment.folder / "partners/harbor-pine/codes").exists()
+
+
+def test_a_code_table_is_imported_from_csv(deployment: Deployment) -> None:
+    (deployment.folder / "theirs.csv").write_bytes(b"\xef\xbb\xbfword,code\r\ncase,CS\r\npack,PK\r\n")
+    table = ("--table", "unit", "--import", str(deployment.folder / "theirs.csv"))
+    assert "2 rows" in deployment.run(app, "codes", "harbor-pine", *table).output
+    told = deployment.run(app, "codes", "harbor-pine", "--json").output.splitlines()
+    assert [(one["word"], one["code"]) for one in map(json.loads, told)] == [("case", "CS"), ("pack", "PK")]
+    assert deployment.run(check).exit_code == 0
