@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -96,6 +97,19 @@ def test_a_reader_may_not_write(site: Site) -> None:
     name = site.order()
     assert site.reader.get(f"/v1/orders/{name}").status_code == 200
     assert site.reader.post(f"/v1/orders/{name}/accept", json={}).status_code == 403
+
+
+def test_every_door_asks_for_its_scope(site: Site) -> None:
+    for path, methods in site.reader.get("/v1/openapi.json").json()["paths"].items():
+        if not path.startswith(("/v1/", "/partner/v1/")):
+            continue
+        for method in methods:
+            strangers = [site.partner] if path.startswith("/v1/") else [site.internal]
+            if path.startswith("/v1/") and method != "get":
+                strangers.append(site.reader)
+            for key in strangers:
+                answer = key.request(method, re.sub(r"{\w+}", "D-1", path), json=None if method == "get" else {})
+                assert answer.status_code == 403, f"{method} {path}: {answer.text}"
 
 
 def test_a_key_of_the_test_lane_sees_nothing_of_production(site: Site) -> None:
