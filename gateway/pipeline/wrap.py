@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -54,38 +54,36 @@ def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str,
     if files:
         rows = [row for row in rows if row.standard not in FILES]
         return [*parcel.pack(tx, house.book(), files), *(wrap(tx, house, rows) if rows else ())]
-    bodies = payloads.segments(tx, [row.payload_id for row in rows])
+    small = sum(row.size for row in rows) < LARGE
+    bodies = payloads.segments(tx, [row.payload_id for row in rows]) if small else {}
     answered = _answered(tx, [row.id for row in rows if row.set_id in ACKNOWLEDGEMENTS])
-    return put(tx, house.book(), [(row, bodies[row.payload_id], answered.get(row.id)) for row in rows])
+    return put(tx, house.book(), [(row, bodies.get(row.payload_id), answered.get(row.id)) for row in rows])
 
+
+LARGE = 4_000_000
+"""From so many bytes of documents on, envelopes are written set by set: their segments take ten times as much."""
 
 Address = tuple[TradingId, TradingId]  # ours, theirs
 Body = Sequence[Sequence[str]]
 
 
-def put(tx: Tx, book: Book, ready: Sequence[tuple[Any, Body, Address | None]]) -> list[tuple[Any, dict[str, Any]]]:
-    """The same for documents in memory, each with its segments and the ids it goes between, if not the agreement's."""
+def put(
+    tx: Tx, book: Book, ready: Sequence[tuple[Any, Body | None, Address | None]]
+) -> list[tuple[Any, dict[str, Any]]]:
+    """The same for documents each with its segments and the ids it goes between, if not the agreement's.
+
+    Where one's segments are not given, none are, and each is read when it is written.
+    """
     envelopes = _envelopes(book, [(row, address) for row, _, address in ready])
-    bodies = {row.id: body for row, body, _ in ready}
+    given = {row.id: body for row, body, _ in ready if body is not None}
     numbers = control_numbers.draw(tx, [envelope.counter(kind) for envelope in envelopes for kind in ("ISA", "GS")])
-    moment = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
     finished: list[tuple[Any, dict[str, Any]]] = []
     interchanges, groups, deliveries = [], [], []
     interchange_ids, group_ids = take(tx, "interchange", len(envelopes)), take(tx, "functional_group", len(envelopes))
     drawn = [(numbers[one.counter("ISA")].pop(0), numbers[one.counter("GS")].pop(0)) for one in envelopes]
-    written = [
-        _bytes(one, [bodies[row.id] for row in one.documents], isa13, gs06, moment)
-        for one, (isa13, gs06) in zip(envelopes, drawn, strict=True)
-    ]
-    kept = payloads.store_many(
-        tx,
-        [
-            payloads.Body(content, one.agreement.partner, one.agreement.lane)
-            for one, (content, _) in zip(envelopes, written, strict=True)
-        ],
-    )
-    for envelope, interchange_id, group_id, (isa13, gs06), (_, places), stored in zip(
-        envelopes, interchange_ids, group_ids, drawn, written, kept, strict=True
+    kept = _kept(tx, envelopes, drawn, given if len(given) == len(ready) else None)
+    for envelope, interchange_id, group_id, (isa13, gs06), (stored, places) in zip(
+        envelopes, interchange_ids, group_ids, drawn, kept, strict=True
     ):
         interchanges.append(_interchange(tx, envelope, interchange_id, isa13, stored))
         groups.append(_group(envelope, group_id, interchange_id, gs06))
@@ -150,15 +148,55 @@ def separators_for(wanted: Separators, release: str) -> Separators:
     return wanted if release >= REPETITION_SINCE else replace(wanted, repetition=None)
 
 
-def _bytes(
-    envelope: Envelope, bodies: Sequence[Body], isa13: int, gs06: int, moment: dt.datetime
-) -> tuple[bytes, list[tuple[int, int]]]:
-    """The interchange, and offset and size of each document in it."""
-    separators = separators_for(envelope.agreement.envelope.separators, envelope.release)
-    sets = [
-        writer.write_set(writer.enclose(body, row.set_id, f"{place:04d}"), separators)
-        for place, (row, body) in enumerate(zip(envelope.documents, bodies, strict=True), 1)
+def _kept(
+    tx: Tx, envelopes: Sequence[Envelope], drawn: Sequence[tuple[int, int]], bodies: Mapping[int, Body] | None
+) -> Iterator[tuple[payloads.Stored, list[tuple[int, int]]]]:
+    """Each interchange, stored, and offset and size of each document in it."""
+    moment = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
+
+    def body_of(row: Any) -> Body:
+        return bodies[row.id] if bodies is not None else payloads.segments(tx, [row.payload_id])[row.payload_id]
+
+    places: list[list[tuple[int, int]]] = [[] for _ in envelopes]
+    written = [
+        _pieces(envelope, body_of, isa13, gs06, moment, found)
+        for envelope, (isa13, gs06), found in zip(envelopes, drawn, places, strict=True)
     ]
+    whose = [(one.agreement.partner, one.agreement.lane) for one in envelopes]
+    if bodies is None:
+        for pieces, (owner, lane), found in zip(written, whose, places, strict=True):
+            yield payloads.store(tx, pieces, owner=owner, lane=lane), found
+        return
+    whole = [payloads.Body(b"".join(pieces), *of) for pieces, of in zip(written, whose, strict=True)]
+    yield from zip(payloads.store_many(tx, whole), places, strict=True)
+
+
+def _pieces(
+    envelope: Envelope,
+    body_of: Callable[[Any], Body],
+    isa13: int,
+    gs06: int,
+    moment: dt.datetime,
+    places: list[tuple[int, int]],
+) -> Iterator[bytes]:
+    """The interchange set by set; notes in `places` where each stands."""
+    separators = separators_for(envelope.agreement.envelope.separators, envelope.release)
+    front, back = _around(envelope, separators, isa13, gs06, moment)
+    yield front
+    at = len(front)
+    for place, row in enumerate(envelope.documents, 1):
+        text = writer.write_set(writer.enclose(body_of(row), row.set_id, f"{place:04d}"), separators)
+        written = writer.encoded(text)
+        places.append((at, len(written)))
+        at += len(written)
+        yield written
+    yield back
+
+
+def _around(
+    envelope: Envelope, separators: Separators, isa13: int, gs06: int, moment: dt.datetime
+) -> tuple[bytes, bytes]:
+    """ISA and GS, GE and IEA."""
     terms = envelope.agreement.envelope
     group = writer.GroupHeader(
         envelope.functional_id,
@@ -179,13 +217,11 @@ def _bytes(
         usage="T" if envelope.agreement.lane == "test" else "P",
         acknowledgement_requested=terms.ask_ta1,
     )
-    content = writer.write_interchange(header, [writer.write_group(group, sets, separators)], separators)
-    places, at = [], 0
-    for written in sets:
-        at = content.index(written.encode(), at)
-        places.append((at, len(written)))
-        at += len(written)
-    return content, places
+    sets = ["\0", *[""] * (len(envelope.documents) - 1)]  # no value holds a NUL: here the sets go
+    front, back = writer.write_interchange(header, [writer.write_group(group, sets, separators)], separators).split(
+        b"\0"
+    )
+    return front, back
 
 
 def _interchange(tx: Tx, envelope: Envelope, number: int, isa13: int, stored: payloads.Stored) -> dict[str, Any]:

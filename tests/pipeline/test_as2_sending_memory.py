@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 from as2_pair import new_certificate
+from profile_texts import PARTNER, changed
 
 from benchmarks.as2 import purchase_order
 from benchmarks.as2_endpoint import served
 from gateway.channels.as2 import As2Channel
 from gateway.channels.as2_settings import As2Settings
+from gateway.lifecycle import DocumentStatus
 from gateway.partners import secrets
-from gateway.pipeline import as2_send, pack
+from gateway.partners.book import Book
+from gateway.pipeline import as2_send, pack, wrap
 from gateway.pipeline.ends import Arrived
 from gateway.pipeline.house import House
 from gateway.store import payloads
@@ -67,6 +70,33 @@ def test_50_mb_out(store: Store, tmp_path: Path, compress: str) -> None:
             assert isinstance(end, Arrived), end
             grown = memory("VmHWM") - before
         channel.close()
+    assert grown < ALLOWED, f"{grown // 1024} MB"
+
+
+@pytest.mark.slow
+def test_50_mb_in_one_envelope(store: Store) -> None:
+    """Red when the segments of an envelope, or the envelope, are held whole."""
+    said = "    send: x12/004010/855\n"
+    collects = f"{said}    envelope: {{window: 30m, max_documents: 1000}}\n"
+    book = Book.from_files(changed(PARTNER, said, collects))
+    agreement = next(one for one in book.agreements.values() if one.partner == "harbor-pine" and one.envelope.collects)
+    house = House(store, lambda: book, dict, lambda name: _none())
+    segments = [["PO1", str(n), "100", "EA", "9.50", "", "VP", f"WIDGET-{n:06d}"] for n in range(1400)]
+    for documents in (100, 1000):
+        rows = []
+        for n in range(documents):
+            with store.begin() as tx:
+                stored = payloads.store_segments(tx, segments, owner="harbor-pine", lane=agreement.lane)
+            row = SimpleNamespace(id=n, payload_id=stored.id, size=stored.size, standard="x12", set_id="855")
+            row.agreement, row.version, row.status = agreement.name, "004010", DocumentStatus.READY
+            rows.append(row)
+        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+        before = memory("VmRSS")
+        with store.begin() as tx:
+            wrapped = wrap.wrap(tx, house, rows)
+        grown = memory("VmHWM") - before
+    assert len({values["payload_id"] for _, values in wrapped}) == 1
+    assert payloads.about(store, wrapped[0][1]["payload_id"]).size > 50_000_000
     assert grown < ALLOWED, f"{grown // 1024} MB"
 
 

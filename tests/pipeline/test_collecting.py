@@ -15,6 +15,7 @@ from sqlalchemy import update
 from gateway.lifecycle import DocumentStatus
 from gateway.partners.book import Book
 from gateway.partners.faults import ProfileFaults
+from gateway.pipeline import wrap
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import schema
 
@@ -63,6 +64,23 @@ def test_what_becomes_ready_within_the_window_goes_together(road: Road) -> None:
     (sent,) = answers(road)
     assert sent.count(b"ST*855*") == 3
     assert b"GE*3*" in sent
+
+
+def test_an_envelope_too_large_for_memory_is_the_same(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written set by set; nothing else in it or about it differs."""
+    road = collecting(road, "{window: 30m, max_documents: 500}")
+    answer(road, "HP-1", "HP-2", "HP-3")
+    monkeypatch.setattr(wrap, "LARGE", 1)
+    pass_time(road)
+    (sent,) = answers(road)
+    assert [segment[:3] for segment in sent.split(b"~") if segment[:2] in (b"GE", b"IE")] == [b"GE*", b"IEA"]
+    assert b"GE*3*" in sent
+    rows = road.rows(schema.document, set_id="855")
+    for place, row in enumerate(rows, 1):
+        written = sent[row.offset : row.offset + row.size]
+        assert written.startswith(b"ST*855*%04d~" % place)
+        assert written.split(b"~")[-2].startswith(b"SE*")
+    assert sum(row.size for row in rows) == sent.index(b"GE*") - sent.index(b"ST*")
 
 
 def test_a_full_envelope_does_not_wait(road: Road) -> None:

@@ -139,7 +139,11 @@ def write_interchange(
     """ISA, TA1 segments, groups already written, IEA."""
     trailer = ["IEA", str(len(groups)), f"{header.control_number:09d}"]
     isa = separators.element.join(header.row(separators)) + separators.segment + separators.ending
-    text = "".join([isa, write_set(answers, separators), *groups, write_set([trailer], separators)])
+    return encoded("".join([isa, write_set(answers, separators), *groups, write_set([trailer], separators)]), encoding)
+
+
+def encoded(text: str, encoding: str = "ascii") -> bytes:
+    """What is written, as bytes."""
     try:
         return text.encode(encoding)
     except UnicodeEncodeError as error:
