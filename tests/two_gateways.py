@@ -230,6 +230,8 @@ def buy(retailer: Side, numbers: Sequence[str]) -> None:
                     "set_id": "850",
                     "version": "004010",
                     "payload_id": stored.id,
+                    "offset": 0,
+                    "size": stored.size,
                     "status": "ready",
                     "released": True,
                     "kind": "order",
