@@ -23,10 +23,16 @@ class CannotRunAgain(Exception):
 
 
 def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) -> None:
-    """The same document through today's maps, at once or after a while; a held one is used from now on."""
+    """The same document through today's maps, at once or after a while; a held one is used from now on. One that a
+    defect of ours stopped goes on with the stage it stopped in."""
     row = tx.get(document, document_id)
     if row is None:
         raise CannotRunAgain(f"there is no document D-{document_id}")
+    if lease.is_stopped(row):
+        lease.restart(tx, document, [document_id], due_at=tx.now + after_us)
+        _settle(tx, "document", document_id, by)
+        note(tx, by, "reprocess", f"D-{document_id}")
+        return
     if row.stage is not None:
         raise CannotRunAgain(f"D-{document_id} is under way: {row.stage}")
     try:
@@ -58,10 +64,16 @@ def release(tx: Tx, document_id: int, *, by: str) -> None:
 
 
 def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
-    """The same bytes from the beginning, by today's profiles; only for one that is quarantined."""
+    """The same bytes from the beginning, by today's profiles. One that a defect of ours stopped is read on from where
+    reading stopped: what was stored of it is in use."""
     row = tx.get(transmission, transmission_id)
     if row is None:
         raise CannotRunAgain(f"there is no transmission T-{transmission_id}")
+    if lease.is_stopped(row):
+        lease.restart(tx, transmission, [transmission_id])
+        _settle(tx, "transmission", transmission_id, by)
+        note(tx, by, "reprocess", f"T-{transmission_id}")
+        return
     if row.stage is not None:
         raise CannotRunAgain(f"T-{transmission_id} is being read")
     if row.payload_id is None:

@@ -15,6 +15,7 @@ from gateway.lifecycle import DeliveryStatus, DocumentStatus, MoveNotAllowed, Ou
 from gateway.pipeline.again import USED_ALL_THE_SAME, CannotRunAgain
 from gateway.pipeline.situations import spoken
 from gateway.pipeline.telling import delivery_words, kind_words
+from gateway.store import lease
 from gateway.store.engine import View
 from gateway.store.schema import delivery, delivery_document, document, functional_group, interchange, transmission
 
@@ -101,10 +102,12 @@ def delivery_of(view: View, document_id: int) -> int:
 
 
 def reprocess_document(view: View, document_id: int) -> Preview:
-    """The same document through today's maps. Raises CannotRunAgain."""
+    """The same document through today's maps, or on from where we stopped. Raises CannotRunAgain."""
     row = view.get(document, document_id)
     if row is None:
         raise CannotRunAgain(f"there is no document D-{document_id}")
+    if lease.is_stopped(row):
+        return Preview(f"Run it again: D-{document_id}", (_goes_on(row), "Nothing of that was done yet."))
     if row.stage is not None:
         raise CannotRunAgain(f"D-{document_id} is under way: {row.stage}")
     used = row.status in USED_ALL_THE_SAME
@@ -134,10 +137,13 @@ def reprocess_document(view: View, document_id: int) -> Preview:
 
 
 def reprocess_transmission(view: View, transmission_id: int) -> Preview:
-    """The same bytes from the beginning. Raises CannotRunAgain."""
+    """The same bytes from the beginning, or on from where we stopped. Raises CannotRunAgain."""
     row = view.get(transmission, transmission_id)
     if row is None:
         raise CannotRunAgain(f"there is no transmission T-{transmission_id}")
+    if lease.is_stopped(row):
+        kept = "What was stored of it stays as it is and is not read again."
+        return Preview(f"Read on: T-{transmission_id}", (_goes_on(row), kept))
     if row.stage is not None:
         raise CannotRunAgain(f"T-{transmission_id} is being read")
     inside = view.all(select(interchange).where(interchange.c.transmission_id == transmission_id))
@@ -150,3 +156,7 @@ def reprocess_transmission(view: View, transmission_id: int) -> Preview:
         effects.append("What was used before is recognised by its order numbers and is not used a second time.")
     effects.append("The sender gets the acknowledgements this reading deserves, with new control numbers.")
     return Preview(f"Read it again: T-{transmission_id}", tuple(effects))
+
+
+def _goes_on(row: Any) -> str:
+    return f"A defect of ours stopped it in stage {row.stage} after {row.attempts} tries; it goes on with that stage."

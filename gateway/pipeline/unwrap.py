@@ -90,8 +90,10 @@ def _store(house: House, row: Any, held: list[Portion]) -> None:
         with house.store.begin() as tx:
             if not lease.hold(tx, transmission, [row]):
                 raise LeaseLost(f"T-{row.id}")
-            state = release.store(tx, house, portion)
-            tx.execute(update(transmission).where(transmission.c.id == row.id).values(resume_state=json.dumps(state)))
+            state = json.dumps(release.store(tx, house, portion))
+            # What got on is none of the tries in vain after which it is given up.
+            mine = update(transmission).where(transmission.c.id == row.id)
+            tx.execute(mine.values(resume_state=state, attempts=0))
     held.clear()
 
 

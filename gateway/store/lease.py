@@ -136,6 +136,14 @@ def stop(tx: Tx, table: Table, row: Record, *, error: str, values: Mapping[str, 
     return bool(_settle(tx, table, [row], [dead]))
 
 
+def is_stopped(row: Record) -> bool:
+    """Whether `stop` ended its tries: it is owed work that only a person starts again.
+
+    What merely waits for something (a document for the trailer of its interchange) was never tried.
+    """
+    return bool(row.stage is not None and row.due_at is None and row.lease_owner is None and row.last_error)
+
+
 def release(tx: Tx, table: Table, rows: Sequence[Record]) -> None:
     """Give back rows that were claimed and not begun, as if they had never been claimed."""
     _settle(tx, table, rows, [{**_NOT_LEASED, "attempts": row.attempts - 1} for row in rows])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pipeline_road import TEST, Road
 from road_documents import acknowledgement, interchange, order
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from gateway.partners.book import Book
-from gateway.pipeline import again, release, unwrap
+from gateway.pipeline import again, preview, release, unwrap
 from gateway.pipeline.route import Fact, happen, order_key, owe
 from gateway.store import canonical_documents, lease, payloads, schema
 
@@ -337,17 +337,61 @@ def test_a_document_that_breaks_the_commit_does_not_hold_up_its_interchange(
     road.work()
     stored = [row.business_key for row in road.rows(schema.document)]
     assert stored == (["HP-1"] if portion == 1 else []), "nothing of a failed commit stays"
-    for _ in range(6):  # its tries
-        with road.store.begin() as tx:
-            for table in (schema.transmission, schema.document):
-                tx.execute(update(table).where(table.c.due_at.is_not(None)).values(due_at=tx.now))
-        road.work()
+    until_given_up(road)
     assert [row.status for row in road.rows(schema.document, direction="in")] == ["done", "valid", "done"]
     assert len(road.rows(schema.event, type="order.received")) == 2
     assert codes(road) == ["our-fault"]
     road.deliver()
     (sent,) = road.files()
     assert b"AK9*A*3*3*3~" in sent
+    with road.store.begin() as tx:  # the upgrade: what was in the way is gone
+        tx.execute(delete(schema.delivery).where(schema.delivery.c.idempotency_key.endswith(":submit:erp")))
+    stopped = road.rows(schema.document, direction="in")[1]
+    with road.store.begin() as tx:
+        again.reprocess_document(tx, stopped.id, by="a person")
+    road.work()
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["done"] * 3
+    assert not road.rows(schema.work_item, status="open")
+
+
+def until_given_up(road: Road) -> None:
+    for _ in range(6):  # its tries
+        with road.store.begin() as tx:
+            for table in (schema.transmission, schema.document):
+                tx.execute(update(table).where(table.c.due_at.is_not(None)).values(due_at=tx.now))
+        road.work()
+
+
+def test_a_file_that_a_defect_of_ours_stopped_is_read_on_from_there(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(text: str, terminator: str) -> bytes:
+        assert "HP-3" not in text
+        return real(text, terminator)
+
+    real = unwrap._content
+    monkeypatch.setattr(unwrap, "PORTION", 1)
+    monkeypatch.setattr(unwrap, "HELD", 1)
+    monkeypatch.setattr(unwrap, "_content", defect)
+    receipt = road.receive(interchange([order(f"HP-{n}", f"000{n}") for n in range(1, 5)]))
+    road.work()
+    until_given_up(road)
+    assert codes(road) == ["our-fault"]
+    assert [row.released for row in road.rows(schema.document)] == [False, False]
+    with road.store.read() as view:
+        assert "stage unwrap" in preview.reprocess_transmission(view, receipt.transmission_id).effects[0]
+        with pytest.raises(again.CannotRunAgain, match="under way"):
+            preview.reprocess_document(view, road.rows(schema.document)[0].id)
+    monkeypatch.setattr(unwrap, "_content", real)
+    with road.store.begin() as tx:
+        again.reprocess_transmission(tx, receipt.transmission_id, by="a person")
+    road.work()
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["done"] * 4
+    assert len(road.rows(schema.event, type="order.received")) == 4
+    assert not road.rows(schema.work_item, status="open")
+    road.deliver()
+    (sent,) = road.files()
+    assert b"AK9*A*4*4*4~" in sent
 
 
 CALL = {"kind": "call", "target": "erp", "lane": "production", "partner": "harbor-pine", "correlation_id": None}
