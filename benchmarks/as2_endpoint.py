@@ -37,6 +37,7 @@ from gateway.as2.mdn import Sent, judge, read_mdn
 from gateway.as2.mime import Headers
 from gateway.as2.partnership import Partnership
 from gateway.cli.run import prepare
+from gateway.cli.story.parties import free_port
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -67,9 +68,8 @@ class Served:
 @contextmanager
 def served(us: OwnCertificate, peer: OwnCertificate) -> Iterator[Served]:
     """`gateway run --only web` over a database of its own, with one AS2 connection."""
-    with tempfile.TemporaryDirectory(prefix="gateway-benchmark-") as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="gateway-benchmark-") as folder:
+        port = free_port()
         home = Path(folder)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")},
@@ -80,7 +80,6 @@ def served(us: OwnCertificate, peer: OwnCertificate) -> Iterator[Served]:
             "GATEWAY_LOG_LEVEL": "warning",
         }
         prepare(Settings.load(environment))
-        free.close()
         command = [sys.executable, "-m", "gateway", "run", "--only", "web"]
         with subprocess.Popen(command, env=environment, cwd=ROOT) as process:
             _until_it_answers(port)

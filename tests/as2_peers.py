@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
 from gateway.as2.identity import OwnCertificate
+from gateway.cli.story.parties import free_port
 
 PROGRAMS = Path(__file__).parent / "as2" / "interop"
 
@@ -117,9 +117,7 @@ def django_peer(
 @contextmanager
 def mock_edi_peer() -> Iterator[str]:
     """The address of mock-edi."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     quick = ("--ack-delay", "0", "--response-delay", "0", "--deliver-to", "127.0.0.1")
     command = [sys.executable, "-W", "ignore", "-m", "mockedi", "--port", str(port), "-q", *quick]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

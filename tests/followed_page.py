@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from gateway.cli.story.parties import free_port
 
 DOCS = Path(__file__).parent.parent / "docs"
 USUAL = "127.0.0.1:8800"  # what pages write for the address of the web process
@@ -28,9 +29,7 @@ def follow(page: str, folder: Path, replaced: Mapping[str, str] | None = None, *
 
     Fails where a command fails.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        own = f"127.0.0.1:{free.getsockname()[1]}"
+    own = f"127.0.0.1:{free_port()}"
     script = ["set -e", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for language, file, text in blocks(page):
         if file:

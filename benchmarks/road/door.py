@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import create_engine, make_url, text
 
 from benchmarks.road import load, orders, processes
+from gateway.cli.story.parties import free_port
 
 DOOR = "/partner/v1/documents"
 CONNECTIONS = 16
@@ -105,7 +106,7 @@ class _Partner:
 
     def __init__(self) -> None:
         self.arrivals: list[float] = []
-        self._port = processes.free_port()
+        self._port = free_port()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.url = f"http://127.0.0.1:{self._port}/"

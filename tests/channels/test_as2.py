@@ -31,6 +31,7 @@ from gateway.channels.as2 import As2Channel, join, split
 from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Parcel, Refused, Retry, Unknown
 from gateway.channels.channel import Sent as Delivered
+from gateway.cli.story.parties import free_port
 
 
 @pytest.fixture(scope="module")
@@ -178,12 +179,6 @@ def test_an_answer_without_the_receipt_is_unknown(pair: Pair) -> None:
     later = pair.message(sends=Sends(mdn=WantsMdn(asynchronous_url="https://us.example.com/as2")))
     with serving(None) as server, channel_to(server.server_port) as channel:
         assert isinstance(channel.exchange(later.headers, later.body()).outcome, Delivered)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_nobody_there(pair: Pair) -> None:

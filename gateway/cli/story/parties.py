@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -168,9 +169,15 @@ def hand_out(store: Store, made: Sequence[IssuedKey]) -> tuple[str, ...]:
 
 
 def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback where nobody listens.
+
+    It is below those a system gives to outgoing connections: of those, one could take it while its server is down.
+    """
+    while True:
+        port = random.randrange(15_000, 30_000)  # noqa: S311 - not a secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def get(url: str, key: str | None = None) -> Any:
