@@ -72,12 +72,15 @@ class Partner:
         self._key = paramiko.Ed25519Key.from_private_key_file(str(key))
         self._client: paramiko.SFTPClient | None = None
         self.tries = 0
+        self.done = 0  # files
 
     def send(self, name: str, content: bytes) -> None:
         while True:
             self.tries += 1
             try:
-                return self._put(name, content)
+                self._put(name, content)
+                self.done += 1
+                return
             except LOST:
                 self.leave()
                 time.sleep(0.05)
@@ -137,10 +140,11 @@ def test_nothing_is_lost_doubled_or_partial(tmp_path: Path, kills: int) -> None:
         for thread in threads:
             thread.start()
         killed = 0
-        while killed < kills and any(thread.is_alive() for thread in threads):
-            time.sleep(dice.uniform(0.2, 0.7))
+        for at in sorted(dice.sample(range(1, len(files) // 2), kills)):  # while there is much left to send
+            while sum(partner.done for partner in partners) < at and any(thread.is_alive() for thread in threads):
+                time.sleep(0.005)
             server.kill()
-            killed += 1
+            killed += any(thread.is_alive() for thread in threads)
             server.start()
         for thread in threads:
             thread.join(120)
