@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from gateway.mapping.faults import Fault, MapFault, MapFaults, Origin
+from gateway.mapping.yaml_syntax import in_words
 
 SECTIONS = ("options", "codes", "convert", "parts", "echo", "given", "lines", "loses", "unusual")
 WORDS = ("map", "document", "canonical", "extends", "uses", "split")
@@ -71,26 +72,28 @@ def _pipes(lines: Iterable[Raw]) -> Iterator[str]:
             yield from (pipe.strip() for pipe in (raw.value or "").split("|")[1:])
 
 
-CHECK = "check indent, quotes and brackets of this line and the one above"
-
-
 def read_yaml(text: str, file: str) -> dict[str, Raw]:
     """The keys of a file; MapFaults where it is not YAML we use."""
     try:
         node = yaml.compose(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        said = error.problem or "cannot be read"
-        remedy = "indent with two spaces a level" if "tab" in said or "\\t" in said else CHECK
-        raise MapFaults([Fault(file, mark.line + 1 if mark else 1, f"this is not YAML: {said}", remedy)]) from None
     except yaml.YAMLError as error:
-        raise MapFaults([Fault(file, 1, f"this is not YAML: {error}", CHECK)]) from None
+        line, said, remedy = in_words(text, _slowly(text) or error)
+        raise MapFaults([Fault(file, line, said, remedy)]) from None
     if not isinstance(node, yaml.MappingNode):
         raise MapFaults([Fault(file, 1, "a map is made of keys with values", "begin with map: NAME")])
     try:
         return _raw(node, file, 0)
     except MapFault as fault:
         raise MapFaults([fault.fault]) from None
+
+
+def _slowly(text: str) -> yaml.YAMLError | None:
+    """What PyYAML's own reader says of it."""
+    try:
+        yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        return error
+    return None
 
 
 def _raw(node: yaml.MappingNode, file: str, depth: int) -> dict[str, Raw]:

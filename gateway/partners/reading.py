@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 
+from gateway.mapping.yaml_syntax import in_words
 from gateway.partners.faults import Fault, ProfileFaults
 
 CORE = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float", "timestamp", "map", "seq"))
@@ -136,13 +137,17 @@ def not_text(file: str, text: str) -> Fault | None:
 _ANCHORS = ("anchors, aliases and tags are not used in profiles", "write the value out")
 
 
+class _Refused(ComposerError):
+    """What YAML knows and profiles do not use."""
+
+
 class _Loader(yaml.SafeLoader):
     """Refuses an anchor or alias where it stands."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None) is not None:
-            raise ComposerError(None, None, _ANCHORS[0], event.start_mark)
+            raise _Refused(None, None, None, event.start_mark)
         return super().compose_node(parent, index)
 
 
@@ -151,7 +156,9 @@ def read(file: str, text: str, layer: str = "") -> Node:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ProfileFaults([_syntax_fault(file, text.splitlines(), error)]) from None
+        where = error.problem_mark if isinstance(error, _Refused) else None
+        line, said, remedy = (where.line + 1, *_ANCHORS) if where else in_words(text, error)
+        raise ProfileFaults([Fault(file, line, said, remedy)]) from None
     except RecursionError:
         raise ProfileFaults(
             [Fault(file, 1, "the file is nested too deeply", f"use at most {DEEPEST} levels")]
@@ -161,51 +168,6 @@ def read(file: str, text: str, layer: str = "") -> Node:
     if not isinstance(root, yaml.MappingNode):
         raise ProfileFaults([Fault(file, 1, "the file is not a mapping", "write lines of the form `key: value`")])
     return _Walk(file, text.splitlines(), layer).walk(root)
-
-
-# What PyYAML says -> whether the line it began at is the one to look at, what to say, what to do.
-_SYNTAX = (
-    (_ANCHORS[0], False, *_ANCHORS),
-    ("could not find expected ':'", True, "this line is no `key: value`", "write a colon and a space behind the key"),
-    (
-        "found unexpected end of stream",
-        True,
-        "a quote that opens in this line is not closed",
-        "close it, or write the value without quotes",
-    ),
-    (
-        "expected ',' or",
-        True,
-        "a bracket that opens in this line is not closed, or a comma is missing in it",
-        "write `[one, two]` or `{key: value, key: value}`",
-    ),
-    (
-        "expected <block end>",
-        False,
-        "this line does not go with those above it",
-        "indent it like its neighbours, and look whether a quote above it is closed",
-    ),
-    ("found another document", False, "`---` begins a second document", "take the line away: a file is one document"),
-)
-
-
-def _syntax_fault(file: str, lines: list[str], error: yaml.YAMLError) -> Fault:
-    began, mark = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
-    mark = mark or began
-    line = mark.line + 1 if mark is not None else 1
-    problem = str(getattr(error, "problem", None) or error)
-    if "\\t" in problem or "'\\t'" in str(error):
-        return Fault(file, line, "a tab stands where spaces belong", "indent with two spaces a level")
-    if "mapping values are not allowed" in problem:
-        if line <= len(lines) and len(re.findall(r":(?:\s|$)", lines[line - 1].partition(" #")[0])) < 2:
-            said = "this line is indented deeper than the one above, which has its value already"
-            return Fault(file, line, said, "indent it like its neighbours")
-        return Fault(file, line, "a second `:` stands in this line", "put the value in quotes, or check the indent")
-    for said, at_its_beginning, text, remedy in _SYNTAX:
-        if said in problem:
-            return Fault(file, began.line + 1 if at_its_beginning and began is not None else line, text, remedy)
-    remedy = "check indent, quotes and brackets of this line and the one above"
-    return Fault(file, line, f"this is no YAML: {problem}", remedy)
 
 
 class _Walk:

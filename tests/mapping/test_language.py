@@ -12,7 +12,7 @@ FAULTS = [
     ("  BEG03: order_number", "  BEG03: order_nubmer", "Order has no field order_nubmer", "did you mean order_number"),
     ("  BEG03: order_number", "  BEG33: order_number", "BEG has 12 elements", ""),
     ("  BEG03: order_number", "  BGE03: order_number", "BGE does not occur in the header of 850", "no such segment"),
-    ("  BEG03: order_number", "  BEG03 order", "this is not YAML", ""),
+    ("  BEG03: order_number", "  BEG03 order", "this line is no `key: value`", "colon"),
     ("  BEG03: order_number", "  BEG3: order_number", "'BEG3' is not a segment, element or loop", "write REF02"),
     ("  BEG03: order_number", "  BEG03-1: order_number", "BEG03 is no composite", "write BEG03"),
     ("  BEG03: order_number", "  BEG03: order_number | nix", "there is no format or code table 'nix'", "there are"),

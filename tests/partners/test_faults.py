@@ -303,7 +303,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     # YAML
     "tab": (PARTNER, "    our: northwind", "\tour: northwind", "a tab stands where spaces belong", "two spaces"),
     "second colon": (PARTNER, "name: Harbor & Pine", "name: Harbor: Pine", "a second `:` stands", "quotes"),
-    "no YAML": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', "x12: @ZZ", "this is no YAML", "brackets"),
+    "no YAML": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', "x12: @ZZ", "begins with a sign", "quotes"),
     "open bracket": (
         PARTNER,
         'x12: ["ZZ:HARBORPINE"]',
@@ -381,8 +381,14 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "system without lane": (ERP, "lane: production", "lane: prod", "does not say which system", "lane: test"),
     "system with a fault": (ERP, "read: 10s", "read: soon", "`soon` is no duration", "4h"),
     # maps
-    "map with a tab": ("maps/x12-850-order.yaml", "  BEG03: ", "\tBEG03: ", "this is not YAML", "two spaces"),
-    "map that breaks off": ("maps/x12-850-order.yaml", "uses: x12-common", "uses: [x12-common", "not YAML", "brackets"),
+    "map with a tab": ("maps/x12-850-order.yaml", "  BEG03: ", "\tBEG03: ", "a tab stands", "two spaces"),
+    "map that breaks off": (
+        "maps/x12-850-order.yaml",
+        "uses: x12-common",
+        "uses: [x12-common",
+        "a bracket that opens",
+        "[one, two]",
+    ),
     "map of nothing": (
         "maps/harbor-pine-850-order.yaml",
         "extends: x12-850-order",
