@@ -74,7 +74,7 @@ def _to_the_end(house: House, row: Any, reading: _Reading) -> Portion:
     held: list[Portion] = []
     for portion in reading.read(row):
         held.append(portion)
-        if len(held) == HELD or portion.turn is None or not _may_end_soon(portion.turn.open):
+        if len(held) > HELD or portion.turn is None or not _may_end_soon(portion.turn.open):
             _store(house, row, held)
     _store(house, row, held)
     return reading.last_portion()

@@ -263,7 +263,7 @@ def test_a_large_interchange_is_stored_in_portions_and_released_once(road: Road)
     assert b"AK9*A*1202*1202*1202~" in sent
 
 
-@pytest.mark.parametrize(("held", "seen"), [(1, ("staged", False)), (40, ("done", True))])
+@pytest.mark.parametrize(("held", "seen"), [(1, ("staged", False)), (2, ("done", True)), (40, ("done", True))])
 def test_a_reader_that_dies_between_portions_goes_on_where_it_was(
     road: Road, monkeypatch: pytest.MonkeyPatch, held: int, seen: tuple[str, bool]
 ) -> None:
