@@ -140,6 +140,7 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.REFUSED, O.DELIVERED): S.REFUSED,
     (S.REFUSED, O.DELIVERED_UNANSWERED): S.REFUSED,
     (S.REFUSED, O.REFUSED): S.REFUSED,
+    (S.REFUSED, O.RUN_AGAIN): S.COMPOSED,
     # The same bytes sent once more at a person's wish: what they were before still holds if it does not arrive.
     (S.SENT, O.DELIVERED): S.SENT,
     (S.SENT, O.DELIVERED_UNANSWERED): S.AWAITING_CONFIRMATION,

@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "trace": "Everything about one order, document, delivery or control number",
     "items": "What waits for a person, by the moment something is lost; settle what is dealt with",
     "resend": "The same bytes again; shows who sees what before it sends",
+    "skip": "A delivery is not owed any more; what waits behind it goes on",
     "answer": "What a unit or code means, or that a held document may go; lists what is asked",
     "reprocess": "The same input through today's maps; shows what follows first",
     "retention": "How long bodies are kept, what is over its time, legal holds",

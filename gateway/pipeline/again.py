@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import select, update
 
+from gateway.formats.x12.answers import ANSWERING
 from gateway.lifecycle import DeliveryStatus, DocumentStatus, MoveNotAllowed, Outcome, TransmissionStatus, move
 from gateway.pipeline.receive import RECEIPT
 from gateway.pipeline.route import owe
 from gateway.store import as2_messages, lease, work_items
-from gateway.store.engine import Tx
+from gateway.store.engine import Tx, View
 from gateway.store.ids import take
-from gateway.store.schema import audit, delivery, delivery_document, document, payload, transmission
+from gateway.store.schema import audit, delivery, delivery_document, document, interchange, payload, transmission
 
 USED_ALL_THE_SAME = frozenset({DocumentStatus.HELD, DocumentStatus.DUPLICATE})
 
@@ -33,22 +35,42 @@ def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) 
         _settle(tx, "document", document_id, by)
         note(tx, by, "reprocess", f"D-{document_id}")
         return
-    if row.stage is not None:
-        raise CannotRunAgain(f"D-{document_id} is under way: {row.stage}")
-    try:
-        now = move(row.status, Outcome.CLEARED if row.status in USED_ALL_THE_SAME else Outcome.RUN_AGAIN)
-    except MoveNotAllowed:
-        raise CannotRunAgain(f"D-{document_id} is {row.status}; that is final") from None
+    now, stage = way_back(tx, row)
     _still_there(tx, row.payload_id, f"D-{document_id}")
-    stage = "translate" if row.direction == "in" else "write"
-    tx.execute(
-        update(document)
-        .where(document.c.id == document_id)
-        .values(status=now, stage=stage, due_at=tx.now + after_us, attempts=0, updated_at=tx.now)
-    )
+    values = {"status": now, "stage": stage, "due_at": tx.now + after_us, "attempts": 0, "updated_at": tx.now}
+    if stage == "write":  # what its envelope says of it counts no more: it gets another one
+        values |= {"interchange_id": None, "group_id": None, "control_number": None}
+    tx.execute(update(document).where(document.c.id == document_id).values(**values))
     _settle(tx, "document", document_id, by)
     note(tx, by, "reprocess", f"D-{document_id}")
     tx.wake(stage)
+
+
+def way_back(view: View, row: Any) -> tuple[DocumentStatus, str]:
+    """The status and the stage a document goes on with when it is run again. Raises CannotRunAgain."""
+    name = f"D-{row.id}"
+    if row.stage is not None:
+        raise CannotRunAgain(f"{name} is under way: {row.stage}")
+    try:
+        now = move(row.status, Outcome.CLEARED if row.status in USED_ALL_THE_SAME else Outcome.RUN_AGAIN)
+    except MoveNotAllowed:
+        raise CannotRunAgain(f"{name} is {row.status}; that is final") from None
+    if row.direction == "out":
+        if row.kind == "acknowledgement":
+            raise CannotRunAgain(f"{name} says what we made of theirs; `gateway resend {name}` sends the same bytes")
+        return now, "write"
+    came = view.get(interchange, row.interchange_id)
+    assert came is not None
+    if came.usage == "T" and row.lane != "test":
+        raise CannotRunAgain(f"{name} is a test of theirs and came in the {row.lane} lane, where no test is ever used")
+    if row.set_id in ANSWERING:
+        return now, "confirm"
+    if row.agreement is None:
+        raise CannotRunAgain(
+            f"no agreement said what to do with {name} when it came; once one does, "
+            f"`gateway reprocess T-{came.transmission_id}` reads its whole file again"
+        )
+    return now, "translate"
 
 
 def release(tx: Tx, document_id: int, *, by: str) -> None:
@@ -143,8 +165,16 @@ def resend(tx: Tx, delivery_id: int, *, by: str) -> int:
 
 def skip(tx: Tx, delivery_id: int, *, by: str) -> None:
     """A person decides that it is not owed any more; what waits behind it goes on."""
-    if not lease.finish(tx, delivery, [delivery_id], status=DeliveryStatus.SKIPPED):
+    row = tx.get(delivery, delivery_id)
+    if row is None:
+        raise CannotRunAgain(f"there is no delivery L-{delivery_id}")
+    if row.status == DeliveryStatus.REJECTED:
+        tx.update(delivery, [{"id": delivery_id, "status": DeliveryStatus.SKIPPED}])
+    elif not lease.finish(tx, delivery, [delivery_id], status=DeliveryStatus.SKIPPED):
         raise CannotRunAgain(f"L-{delivery_id} is finished, or an attempt is under way")
+    carried = select(delivery_document.c.document_id).where(delivery_document.c.delivery_id == delivery_id)
+    left = update(document).where(document.c.id.in_(carried), document.c.status == DocumentStatus.WRAPPED)
+    tx.execute(left.values(status=move(DocumentStatus.WRAPPED, Outcome.GAVE_UP), updated_at=tx.now))
     _settle(tx, "delivery", delivery_id, by)
     note(tx, by, "skip", f"L-{delivery_id}")
 

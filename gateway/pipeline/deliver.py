@@ -190,7 +190,7 @@ def record(tx: Tx, house: House, results: Sequence[Tried]) -> list[tuple[Any, di
                 )
                 if row.kind == "call":
                     facts += _taken(row, end)
-                elif row.attempts > 1:
+                elif row.lease_fence > 1:  # counts on where a person began the attempts anew
                     stops.settle(tx, [(row.target, row.lane)])
             case TurnedDown():
                 finished.append(
@@ -278,6 +278,8 @@ def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
     )
     changes = []
     for row in carried:
+        if row.interchange_id != json.loads(ended[row.delivery_id].row.body)["interchange_id"]:
+            continue  # it was run again since, and goes in another envelope
         agreement = book.agreements.get(row.agreement)
         answered = agreement and agreement.confirm and row.standard == "x12"  # nobody answers a file with a 997
         wait = agreement.confirm.within if agreement and agreement.confirm and answered else None

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from gateway.lifecycle import DeliveryStatus, DocumentStatus, MoveNotAllowed, Outcome, move
-from gateway.pipeline.again import USED_ALL_THE_SAME, CannotRunAgain
+from gateway.lifecycle import DeliveryStatus, DocumentStatus
+from gateway.pipeline.again import CannotRunAgain, way_back
 from gateway.pipeline.situations import spoken
 from gateway.pipeline.telling import delivery_words, kind_words
 from gateway.store import lease
@@ -64,10 +64,25 @@ def resend(view: View, delivery_id: int) -> Preview:
             )
         case _:
             effects.append(f"{row.target} has not taken it before.")
-    waiting = select(func.count()).where(delivery.c.blocked_by == delivery_id)
-    if blocked := view.scalar(waiting):
-        effects.append(f"{blocked} more wait{'s' if blocked == 1 else ''} behind it and go on once it is taken.")
+    effects += _behind(view, delivery_id, "once it is taken")
     return Preview(f"Send the same again: L-{delivery_id}", tuple(effects))
+
+
+def skip(view: View, delivery_id: int) -> Preview:
+    """It is not owed any more. Raises CannotRunAgain."""
+    row = view.get(delivery, delivery_id)
+    if row is None:
+        raise CannotRunAgain(f"there is no delivery L-{delivery_id}")
+    if row.stage is None and row.status != DeliveryStatus.REJECTED:
+        raise CannotRunAgain(f"L-{delivery_id} is {row.status}; there is nothing to skip")
+    effects = [f"{row.target} is not sent {delivery_words(row)} ({row.lane} lane), now or later."]
+    effects += _behind(view, delivery_id, "at once")
+    return Preview(f"Skip L-{delivery_id}", tuple(effects))
+
+
+def _behind(view: View, delivery_id: int, when: str) -> list[str]:
+    blocked = view.scalar(select(func.count()).where(delivery.c.blocked_by == delivery_id))
+    return [f"{blocked} more wait{'s' if blocked == 1 else ''} behind it and go on {when}."] if blocked else []
 
 
 def _numbers(view: View, row: Any) -> list[str]:
@@ -108,13 +123,7 @@ def reprocess_document(view: View, document_id: int) -> Preview:
         raise CannotRunAgain(f"there is no document D-{document_id}")
     if lease.is_stopped(row):
         return Preview(f"Run it again: D-{document_id}", (_goes_on(row), "Nothing of that was done yet."))
-    if row.stage is not None:
-        raise CannotRunAgain(f"D-{document_id} is under way: {row.stage}")
-    used = row.status in USED_ALL_THE_SAME
-    try:
-        move(row.status, Outcome.CLEARED if used else Outcome.RUN_AGAIN)
-    except MoveNotAllowed:
-        raise CannotRunAgain(f"D-{document_id} is {row.status}; that is final") from None
+    way_back(view, row)
     effects = [f"{kind_words(row)} of {row.partner} goes through today's profiles and maps."]
     match row.status:
         case DocumentStatus.DONE:
@@ -127,6 +136,8 @@ def reprocess_document(view: View, document_id: int) -> Preview:
             effects.append("Its sender was told that we refused it; they are not told otherwise by this.")
         case DocumentStatus.WITHHELD:
             effects.append("It is judged by the rules again; `gateway answer` releases it all the same.")
+        case DocumentStatus.REFUSED:
+            effects.append(f"{row.partner} refused it; they get it once more, with new control numbers.")
         case DocumentStatus.REFUSED_BY_US:
             effects.append(f"If it can be written now, {row.partner} gets it with new control numbers, once.")
         case _:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from gateway.formats import words
 from gateway.formats.finding import Finding, Severity
@@ -117,7 +117,8 @@ def _judge(
             continue
         before = [earlier for earlier in used[_number_of(one)] if earlier.id != one.id]
         if _settled_by_person(one):
-            if any(_is_this(earlier, one) for earlier in before):
+            readings = [earlier.id for earlier in before if _is_this(earlier, one)]
+            if readings and not _lacked_agreement(tx, book, readings[-1]):
                 if one is not going_on:  # it was well the first time: they wanted another one of its file
                     one.status = InterchangeStatus.DUPLICATE
                 continue
@@ -143,6 +144,18 @@ def _number_of(one: Interchange) -> tuple[str, str, str, str]:
 
 def _is_this(earlier: Earlier, one: Interchange) -> bool:
     return (earlier.transmission_id, earlier.content) == (one.row.id, one.values["content_sha256"])
+
+
+def _lacked_agreement(tx: Tx, book: Book, interchange_id: int) -> bool:
+    """Whether something in this reading of an interchange was used by nobody, for want of an agreement.
+
+    What was used is known by its number and content when it is read again.
+    """
+    d = document.c
+    waits = d.status.in_([DocumentStatus.HELD, DocumentStatus.STUCK, DocumentStatus.INVALID])
+    none = or_(d.agreement.is_(None), d.agreement.not_in(list(book.agreements)))
+    query = select(d.id).where(d.interchange_id == interchange_id, waits, none, d.set_id.not_in(ANSWERING))
+    return tx.first(query.limit(1)) is not None
 
 
 def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:

@@ -252,7 +252,7 @@ class Given(NamedTuple):
 def _give(tx: Tx, house: House, book: Book, flows: Sequence[Given]) -> None:
     """Store every command as what it is: a call that is owed, an outbound document, a question for a person."""
     calls: list[dict[str, Any]] = []
-    documents: list[Wanted] = []
+    documents: list[tuple[Given, Wanted]] = []
     alerts: list[Alert] = []
     answered: list[tuple[str, str]] = []
     for one in flows:
@@ -263,9 +263,10 @@ def _give(tx: Tx, house: House, book: Book, flows: Sequence[Given]) -> None:
                     calls.append(_call(one, command))
                 case Compose():
                     agreement = book.sending(one.partner, command.kind, lane)
-                    documents.append(_wanted(one, command.name, command.kind, command.fact, one.partner, agreement))
+                    wanted = _wanted(one, command.name, command.kind, command.fact, one.partner, agreement)
+                    documents.append((one, wanted))
                 case Release():
-                    documents.append(_released(book, one, command))
+                    documents.append((one, _released(book, one, command)))
                 case Ask():
                     name = key.partition("/")[2]
                     data = {"business_key": name, "flow": [kind, key], **command.data}
@@ -276,9 +277,27 @@ def _give(tx: Tx, house: House, book: Book, flows: Sequence[Given]) -> None:
                     answered.append((lane, f"{kind}:{key}:{command.name}"))
     owe(tx, calls)
     work_items.settle_keys(tx, answered, by="what came later")
-    composed = compose(tx, book, documents, alerts)
+    composed = compose(tx, book, [wanted for _, wanted in documents], alerts)
+    if len(composed) < len(documents):
+        _take_back(tx, documents, composed)
     raise_alerts(tx, alerts)
     happen(tx, house, [_began(one) for one in composed if one.wanted.kind == warehouse_order.KIND])
+
+
+def _take_back(tx: Tx, documents: Sequence[tuple[Given, Wanted]], composed: Sequence[Composed]) -> None:
+    """What could not be written is not given: the next fact of its flow, or its order run again, asks for it anew."""
+    made = {id(one.wanted) for one in composed}
+    failed: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    states = {}
+    for one, wanted in documents:
+        if id(wanted) not in made:
+            failed[one.key].add(wanted.name)
+            states[one.key] = one.state
+    for key, names in failed.items():
+        left = tuple(name for name in states[key].given if name not in names)
+        state = states[key].model_copy(update={"given": left}).model_dump_json(exclude_defaults=True)
+        mine = zip((flow.c.kind, flow.c.key, flow.c.lane), key, strict=True)
+        tx.execute(update(flow).where(*(column == value for column, value in mine)).values(state=state))
 
 
 def _call(one: Given, command: Call) -> dict[str, Any]:

@@ -176,14 +176,15 @@ SITUATIONS: dict[str, Situation] = {
         "{partner} sent a {set_id}, and no agreement says what to do with it.",
         "The documents of this group were set aside.",
         "Our engineer",
-        "Add an agreement for {set_id} in this direction and run it again. {closest}",
+        "Add an agreement for {set_id} in this direction and run the transmission again. {closest}",
     ),
     "wrong-lane": Situation(
         "source data",
         "A {usage} interchange came over a {lane} connection.",
         "Nothing of it reached the ERP, the CRM or a warehouse.",
         "{partner}",
-        "Move it to the lane they meant, or ask what they meant.",
+        "Ask what they meant. If it was right as it is, they send it again over the {usage} connection; if not, with "
+        "the other letter in ISA15.",
     ),
     "control-number-reused": Situation(
         "source data",
@@ -249,6 +250,14 @@ SITUATIONS: dict[str, Situation] = {
         "Name a map that reads a {kind_word} in that agreement (`map:`; `gateway check` says which there are), publish "
         "it with `gateway apply`, and run the document again.",
     ),
+    "agreement-gone": Situation(
+        "orchestration",
+        "{kind_word} {control_number} of {partner} came under the agreement {agreement}, which there is no more.",
+        "The document was accepted and waits; nothing was passed on.",
+        "Our engineer",
+        "Publish an agreement of that name again and run the document again; or run the transmission it came in again: "
+        "its documents then go by the agreements of today.",
+    ),
     "unknown-unit": Situation(
         "source data",
         '{subject} is ordered in "{value}", and nothing tells us how many {ours} one is.',
@@ -289,7 +298,7 @@ SITUATIONS: dict[str, Situation] = {
         "We cannot write the {kind} for {partner}: {reason}.",
         "The partner does not hear of it until it is sent.",
         "Our engineer",
-        "Mend the map, the agreement or the data, and run it again.",
+        "Mend the map, the agreement or the data{then}.",
     ),
     "order-refused-by-system": Situation(
         "source data",
@@ -457,6 +466,6 @@ SITUATIONS: dict[str, Situation] = {
         "Stage {stage} failed on {subject}: a defect of ours.",
         "This one waits; everything else goes on.",
         "The gateway's maintainers",
-        "Run it again after an upgrade; the log has the details under {subject}.",
+        "{remedy} The log has the details under {subject}.",
     ),
 }

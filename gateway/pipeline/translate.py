@@ -157,8 +157,8 @@ def _translate(book: Book, row: Any, data: bytes, separators: Separators, head: 
         except MapError as error:
             return Translated(row, NotCarried(str(error), chart.revision, book.revision))
     if agreement is None or agreement.map is None:
-        why = "names no map" if agreement else "is not in the profiles any more"
-        return Translated(row, NotCarried(why, None, book.revision, situation="agreement-without-map"))
+        situation = "agreement-without-map" if agreement else "agreement-gone"
+        return Translated(row, NotCarried("names no map", None, book.revision, situation=situation))
     end = carry(book, agreement, agreement.map, rows_of(data, separators), separators, answers=answers)
     if isinstance(end, NotCarried):
         return Translated(row, end)

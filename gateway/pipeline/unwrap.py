@@ -427,7 +427,7 @@ class _Reading:
                     Alert(
                         "no-agreement",
                         self.row.lane,
-                        f"no-agreement:{self.row.connection}:{values['sender']}:{set_id}",
+                        f"transmission:{self.row.id}:{values['offset']}:no-agreement:{set_id}",
                         {"set_id": set_id, "closest": found.closest or ""},
                         f"Interchange {values['control_number']}, group {group.gs[6]}",
                         ("transmission", self.row.id),

@@ -67,7 +67,8 @@ def through_map(
     agreement = book.agreements.get(row.agreement)
     is_file = agreement is not None and agreement.document.standard in FILES
     if agreement is None or (agreement.map is None and not is_file):
-        return Written(row, [], None, "its agreement names no map")
+        why = "names no map" if agreement else "is not in the profiles any more"
+        return Written(row, [], None, f"its agreement {row.agreement} {why}")
     if rules["hold"] and row.status != DocumentStatus.WAIVED:
         return Written(row, [], None, held=rules["hold"])
     if is_file:
@@ -133,7 +134,7 @@ def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, 
             if result.questions:
                 alerts += question_alerts(result.questions, row)
                 continue
-            data = {"kind": row.kind, "reason": result.problem}
+            data = {"kind": row.kind, "reason": result.problem, "then": f", and run D-{row.id} again"}
             key = f"document:{row.id}:cannot-write"
             where = f"{row.set_id} {row.business_key} {result.where}".strip()
             subject = ("document", row.id)

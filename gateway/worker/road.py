@@ -119,22 +119,33 @@ TABLES = {
 }  # stage -> whose rows; all others are documents'
 
 
+UNATTENDED = frozenset({deadlines.STAGE, deliver.FETCH})
+"""Stages whose rows nobody can start again: a person has no name for a timer, and what lies ready is not sent."""
+
+
 def _give_up(stage: str, tx: Tx, row: Record, error: str) -> Mapping[str, Any]:
     """Our own code failed on this row again and again: a person is told, and the row keeps its stage."""
     table = TABLES.get(stage, "document")
     name = f"{LETTERS[table]}-{row.id}"
+    remedy = f"Run it again after an upgrade (`gateway reprocess {name}`)."
+    again: Mapping[str, Any] = {"status": DocumentStatus(row.status)} if table == "document" else {}
+    if stage in UNATTENDED:
+        remedy = "It is tried again every hour by itself; settle this after an upgrade."
+        again = {"stage": stage, "due_at": tx.now + 3600 * SECOND}
+    elif table == "delivery":
+        remedy = f"Send it again after an upgrade (`gateway resend {name}`)."
     alert = Alert(
         "our-fault",
         row.lane,
         f"{table}:{row.id}:{stage}",
-        {"stage": stage, "subject": name, "error": error},
+        {"stage": stage, "subject": name, "error": error, "remedy": remedy},
         name,
         (table, row.id),
         getattr(row, "partner", None),
         getattr(row, "correlation_id", None),
     )
     raise_alerts(tx, [alert])
-    return {"status": DocumentStatus(row.status)} if table == "document" else {}
+    return again
 
 
 def deliveries(house: House, limits: Callable[[str], Limits] = lambda target: Limits()) -> Deliveries:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.reprocess import app as reprocess
 from gateway.cli.resend import app as resend
+from gateway.cli.skip import app as skip
 from gateway.pipeline.receive import Arrival, receive
 from gateway.pipeline.route import owe
 from gateway.store import lease, schema
@@ -81,3 +82,18 @@ def test_what_cannot_be_sent_again_is_a_sentence(delivered: Store, name: str) ->
     assert ran.exit_code != 0
     assert type(ran.exception).__name__ == "Stop"
     assert deliveries(delivered) == 1
+
+
+def test_what_is_not_owed_any_more_is_skipped_once_it_is_said_so(delivered: Store) -> None:
+    with delivered.begin() as tx:
+        row = {"kind": "webhook", "target": "shop", "lane": "production", "partner": None, "correlation_id": None}
+        owe(tx, [{**row, "body": '{"event_id": 8}', "idempotency_key": "event:8"}])
+    look = json.loads(CliRunner().invoke(skip, ["L-2", "--json"]).stdout)
+    assert (look["done"], look["effects"]) == (False, ["shop is not sent event evt_8 (production lane), now or later."])
+    ran = CliRunner().invoke(skip, ["L-2", "--yes"])
+    assert (ran.exit_code, ran.output.splitlines()[-1]) == (0, "L-2 is skipped.")
+    late = CliRunner().invoke(skip, ["L-1", "--yes"])
+    assert type(late.exception).__name__ == "Stop"
+    with delivered.read() as view:
+        (first, second) = view.all(schema.delivery.select().order_by(schema.delivery.c.id))
+    assert (first.status, second.status) == ("delivered", "skipped")
