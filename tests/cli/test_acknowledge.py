@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
+
+import command_line
 
 from gateway.formats.file import Inspected
 from gateway.formats.report import SetReport, Verdict, file_verdict
@@ -15,8 +16,7 @@ ORDER = (
 
 
 def gateway(*arguments: str, stdin: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "gateway", "acknowledge", *arguments]
-    return subprocess.run(command, input=stdin.encode(), capture_output=True, check=False)
+    return command_line.gateway("acknowledge", *arguments, stdin=stdin.encode())
 
 
 def sets(data: bytes) -> list[str]:

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.story
-@pytest.mark.parametrize("story", ["orders", "warehouses", pytest.param("third-party", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "story", ["orders", *(pytest.param(name, marks=pytest.mark.slow) for name in ("warehouses", "third-party"))]
+)
 def test_the_whole_story_holds(story: str) -> None:
     """SQLite, loopback, no preparation; it ends with 0 only if every check of its verdict holds."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

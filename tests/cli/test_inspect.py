@@ -6,11 +6,11 @@ import gzip
 import io
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,9 +34,7 @@ MESSAGE = "UNB+UNOA:1+A+B+261120:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220'DTM+137:1:
 
 
 def gateway(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", "inspect", *arguments], input=stdin, capture_output=True, check=False
-    )
+    return command_line.gateway("inspect", *arguments, stdin=stdin)
 
 
 def report(data: bytes) -> dict[str, Any]:
@@ -157,8 +155,11 @@ def test_what_was_packed_is_inspected_as_it_came(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
-def test_a_broken_archive_is_one_sentence_and_what_could_be_read_is_shown(tmp_path: Path) -> None:
-    many = gzip.compress((ORDER * 20_000).encode(), 1)  # more than one block, so the cut is met while it is read
+def test_a_broken_archive_is_one_sentence_and_what_could_be_read_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.inspect.CHUNK", 1000)
+    many = gzip.compress((ORDER * 100).encode(), 0)  # of several blocks, so the cut is met while it is read
     (tmp_path / "cut.gz").write_bytes(many[: len(many) // 2])
     (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 and no more")
     done = gateway(str(tmp_path))

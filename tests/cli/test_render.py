@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
+
+import command_line
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "sample_docs" / "maps"
@@ -10,8 +11,8 @@ REJECTED = str(CASES / "x12-855-order-response" / "rejected" / "canonical.json")
 
 
 def gateway(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=ROOT)
+    done = command_line.gateway(*arguments)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def test_a_canonical_document_is_written_as_a_set() -> None:

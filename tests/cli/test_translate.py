@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
+
+import command_line
 
 from gateway.canonical import Order, parse
 
@@ -14,8 +15,10 @@ PACKS = str(CASES / "harbor-pine-850-order" / "inner-packs" / "document.edi")
 
 
 def gateway(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, capture_output=True, check=False, encoding="utf-8", errors="replace", cwd=ROOT)
+    done = command_line.gateway(*arguments)
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode()
+    )
 
 
 def test_a_document_is_printed_in_our_language() -> None:
