@@ -57,7 +57,7 @@ def _merged(below: Raw, over: Raw) -> Raw:
     return Raw(over.key, over.origin, None, kids)
 
 
-def _yaml(file: str, text: str) -> dict[str, Raw]:
+def _yaml(file: str, text: str) -> Mapping[str, Raw]:
     read = read_yaml(text, file)
     for key, raw in read.items():
         if key not in SECTIONS or raw.kids is None:
@@ -74,7 +74,7 @@ def _yaml(file: str, text: str) -> dict[str, Raw]:
     return read
 
 
-def _csv(file: str, text: str) -> dict[str, Raw]:
+def _csv(file: str, text: str) -> Mapping[str, Raw]:
     table = file.rpartition("/")[2].removesuffix(".csv")
     reader = csv.reader(io.StringIO(text))
     heading = [cell.strip().lower() for cell in next(reader, [])]

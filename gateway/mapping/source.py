@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -21,7 +22,7 @@ SECTIONS = ("options", "codes", "convert", "parts", "echo", "given", "lines", "l
 WORDS = ("map", "document", "canonical", "extends", "uses", "split")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Raw:
     """One key of the text: a value, or the keys under it, or (value and kids None) `~`."""
 
@@ -72,7 +73,8 @@ def _pipes(lines: Iterable[Raw]) -> Iterator[str]:
             yield from (pipe.strip() for pipe in (raw.value or "").split("|")[1:])
 
 
-def read_yaml(text: str, file: str) -> dict[str, Raw]:
+@lru_cache(maxsize=1024)  # a book is read anew at every change of one of its files
+def read_yaml(text: str, file: str) -> Mapping[str, Raw]:
     """The keys of a file; MapFaults where it is not YAML we use."""
     try:
         node = yaml.compose(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))

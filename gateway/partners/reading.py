@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -151,6 +152,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+@lru_cache(maxsize=1024)  # a book is read anew at every change of one of its files
 def read(file: str, text: str, layer: str = "") -> Node:
     """The tree of one file; raises ProfileFaults naming the line when it is no YAML we accept."""
     try:

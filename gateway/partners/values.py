@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from datetime import time, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -68,9 +69,15 @@ def _time_of_day(text: Any) -> Any:
     return time.fromisoformat(text)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Their names, from some 600 files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _zone(text: Any) -> Any:
-    if isinstance(text, str) and text not in zoneinfo.available_timezones():
-        raise wrong(f"`{text}` is no time zone", nearest(text, zoneinfo.available_timezones()))
+    if isinstance(text, str) and text not in _zones():
+        raise wrong(f"`{text}` is no time zone", nearest(text, _zones()))
     return text
 
 
