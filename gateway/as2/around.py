@@ -26,6 +26,7 @@ from .stream import Stream
 
 NEAR = 256 * 1024  # more before or behind a content is not kept; a signature is no larger (Limits.structure)
 RUNS = 1000  # of pieces: honest senders write one, or all of one size
+SHELL = 4_000_000  # bytes between pieces: with pieces of 1000, as BouncyCastle writes them, of a message of 1 GB
 
 Run = tuple[int, int, int]
 """So many bytes of shell, so many of ciphertext behind them, and how often."""
@@ -37,6 +38,10 @@ class Pieces:
 
     runs: list[Run] = field(default_factory=list)
     _end: int = 0
+
+    @property
+    def are_few(self) -> bool:
+        return len(self.runs) <= RUNS and sum(gap * count for gap, _, count in self.runs) <= SHELL
 
     def add(self, at: int, size: int) -> None:
         gap, self._end = at - self._end, at + size
@@ -94,7 +99,7 @@ class Passing:
     def around(self, size: int) -> Around | None:
         """Around a content of this size, if it stood here in one piece."""
         encryption = self._encryption
-        if self.begins is None or (encryption is not None and len(encryption.pieces.runs) > RUNS):
+        if self.begins is None or (encryption is not None and not encryption.pieces.are_few):
             return None
         front = b"".join(self._front)[: self.begins]
         behind = self._passed - self.begins - size
@@ -116,15 +121,15 @@ class Around:
 
     def packed(self, head: bytes, body: Iterable[bytes]) -> bytes:
         """All that is needed beside the content; `head` and `body` are the message as it came."""
-        encryption, shell = self.encryption, b""
+        encryption, shell = self.encryption, bytearray()
         if encryption is not None:
-            stream, gaps = Stream(body), []
+            stream = Stream(body)
             for gap, size, count in encryption.pieces.runs:
                 for _ in range(count):
-                    gaps.append(stream.take(gap))
+                    shell += stream.take(gap)
                     for _ in stream.exactly(size):
                         pass
-            shell = b"".join([*gaps, *stream.rest()])
+            shell += b"".join(stream.rest())
         kept = {
             "head": _text(head),
             "front": _text(self.front),
@@ -164,7 +169,7 @@ def _between(front: bytes, content: Iterable[bytes], back: bytes) -> Iterator[by
     yield back
 
 
-def _text(value: bytes) -> str:
+def _text(value: bytes | bytearray) -> str:
     return base64.b64encode(value).decode("ascii")
 
 

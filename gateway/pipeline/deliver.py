@@ -97,11 +97,13 @@ def _carry(house: House, wire: channel.Sends, row: Any) -> End | channel.SendOut
 
 def _over(house: House, row: Any, send_on: Callable[[channel.Sends], End | channel.SendOutcome]) -> End:
     try:
-        outcome = send_on(house.sender(row.target))
+        try:
+            wire = house.sender(row.target)
+        except KeyError:
+            return TurnedDown(f"there is no connection {row.target} any more")
+        outcome = send_on(wire)
     except channel.ChannelError as error:
         return TryAgain(str(error), None, uncertain=False)
-    except KeyError:
-        return TurnedDown(f"there is no connection {row.target} any more")
     match outcome:
         case channel.Sent(receipt):
             return Arrived(receipt)

@@ -99,7 +99,10 @@ def pack(house: House, rows: Sequence[Any]) -> list[tuple[Any, Packed | CannotPa
 def packed(house: House, row: Any, now: datetime) -> Packed | CannotPack | None:
     """The message for one delivery."""
     try:
-        channel = house.sender(row.target)
+        try:
+            channel = house.sender(row.target)
+        except KeyError:
+            return None
         if not isinstance(channel, As2Channel):
             return None
         agreed = channel.partnership()
@@ -113,8 +116,6 @@ def packed(house: House, row: Any, now: datetime) -> Packed | CannotPack | None:
         for digest in agreed.sends.mics:  # whichever the receipt will name, whatever the profile says by then
             if digest not in mics and (mic := mic_of([document], agreed.sends, message_id, digest)) is not None:
                 mics[digest] = mic
-    except KeyError:
-        return None
     except AS2Error as error:
         return CannotPack(str(error), error.remedy)
     except (SecretMissing, UnusableCertificate, OSError) as error:

@@ -38,6 +38,7 @@ from gateway.formats.x12.framing import Reader
 from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.report import together
 from gateway.formats.x12.separators import Separators
+from gateway.formats.x12.splitting import set_of
 from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import InterchangeStatus, TransmissionStatus
 from gateway.partners.agreement import Agreement
@@ -52,7 +53,7 @@ from gateway.store.schema import document, functional_group, interchange, transm
 
 log = logging.getLogger(__name__)
 
-PORTION = 250  # documents a commit: the write lock is held for some 80 ms
+PORTION = 250  # documents, or interchanges, a commit: the write lock is held for some 80 ms
 HELD = 40
 """Portions that wait in memory for the trailer of their interchange, some 60 MB; a larger interchange is staged."""
 
@@ -130,7 +131,7 @@ class _Reading:
         try:
             for frame in frames:
                 self._frame(frame)
-                if len(self.portion.documents) >= PORTION:
+                if len(self.portion.documents) + len(self.portion.interchanges) > PORTION:
                     yield self._turn(frames.state())
         except FormatError as error:
             self._unreadable(str(error))
@@ -219,8 +220,9 @@ class _Reading:
         for row in sets:
             content = row.content_sha256
             if row.part is not None:  # one of several: its own hash is not the set's
-                (text,) = payloads.cut(self.house.store, [(row.payload_id, row.offset, row.size)])
-                content = hashlib.sha256(_content(text.decode(), self.current.separators.segment)).hexdigest()
+                (data,) = payloads.cut(self.house.store, [(row.payload_id, row.offset, row.size)])
+                _, text = set_of(data, self.current.separators)
+                content = hashlib.sha256(_content(text, self.current.separators.segment)).hexdigest()
             self.current.digest.update(content.encode())
             result = SetOutcome(row.set_id, row.control_number, tuple(findings_of(json.loads(row.findings or "[]"))))
             by_group.setdefault(row.group_id, []).append(result)

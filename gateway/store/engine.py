@@ -217,6 +217,7 @@ def _cursor(connection: PoolProxiedConnection, dialect: Dialect, statement: str)
     try:
         yield cursor
     except error as seen:
+        _shortened(seen)
         raise DBAPIError.instance(statement, None, seen, error, hide_parameters=True) from seen
     finally:
         cursor.close()
@@ -294,12 +295,23 @@ def _set_sql(table: Table, names: tuple[str, ...]) -> Executable:
     return update(table).where(among(table.c.id)).values(changed)
 
 
-def _may_only_be_read(context: ExceptionContext) -> Exception | None:
+def _said_otherwise(context: ExceptionContext) -> Exception | None:
     """To us a database that was made read-only is one that cannot be used now, as on SQLite."""
     error = context.original_exception
-    if getattr(error, "sqlstate", None) != READ_ONLY:
-        return None
-    return OperationalError(context.statement, None, error, hide_parameters=True)
+    if getattr(error, "sqlstate", None) == READ_ONLY:
+        return OperationalError(context.statement, None, error, hide_parameters=True)
+    if isinstance(context.sqlalchemy_exception, DBAPIError) and _shortened(error):
+        return type(context.sqlalchemy_exception)(context.statement, None, error, hide_parameters=True)
+    return None
+
+
+def _shortened(error: BaseException) -> bool:
+    """PostgreSQL tells the whole row that broke a constraint: what partners sent, which has no place in a log."""
+    said = getattr(error, "diag", None)
+    if said is None or not said.message_detail:
+        return False
+    error.args = (said.message_primary,)
+    return True
 
 
 def _as_the_server_says(connection: Any, *_: object) -> None:
@@ -353,7 +365,7 @@ class Store:
             connect_args={"prepare_threshold": 1},
             hide_parameters=True,  # an error ends in logs and in last_error: what partners sent has no place there
         )
-        event.listen(engine, "handle_error", _may_only_be_read)
+        event.listen(engine, "handle_error", _said_otherwise)
         event.listen(engine, "checkout", _as_the_server_says)
         readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return cls(address, engine, readers, keys, clock, None)

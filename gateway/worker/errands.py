@@ -160,8 +160,12 @@ class Errands:
         """Claim nothing more; let the calls under way end and store their ends."""
         deadline = time.monotonic() + timeout_s
         while self._under_way and time.monotonic() < deadline:
-            if not self.step(claiming=False):
-                self.wait(0.05)
+            try:
+                if self.step(claiming=False):
+                    continue
+            except Exception:  # the database may be back before the time is over
+                log.warning("the end of %s could not be stored yet", self._errand.stage, exc_info=True)
+            self.wait(0.05)
         for _ in self._threads:
             self._todo.put(None)
 

@@ -111,6 +111,16 @@ def test_what_a_vandal_cuts_up_is_kept_whole(pair: Pair) -> None:
     assert arrived(pair, headers, in_pieces(message.body(), lengths(1, 2, 3))).around is None
 
 
+def test_crumbs_all_of_one_size_are_kept_whole(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Millions of them would be one run, and more shell than message."""
+    monkeypatch.setattr("gateway.as2.around.SHELL", 10_000)
+    message = pair.message(EDI * 100)
+    headers = [(name, value) for name, value in message.headers if name != "Content-Length"]
+    body = message.body()
+    assert arrived(pair, headers, in_pieces(body, lengths(1000))).around is not None
+    assert arrived(pair, headers, in_pieces(body, lengths(1))).around is None
+
+
 def test_what_stands_far_before_the_content_is_kept_whole(pair: Pair) -> None:
     message = pair.message(EDI, Sends(cipher=None))
     body = message.body()

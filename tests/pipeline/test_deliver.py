@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -206,3 +208,21 @@ def test_an_order_whose_content_is_gone_is_not_submitted_empty(called: Road) -> 
         tx.execute(schema.canonical.delete())
     assert isinstance(deliver.send(house, row), TurnedDown)
     assert witness.commands == []
+
+
+def test_a_mistake_of_ours_on_the_wire_does_not_count_as_a_connection_that_is_gone(called: Road) -> None:
+    """Whether it arrived nobody knows: it is tried again, not given up as turned down."""
+    with called.store.begin() as tx:
+        (row,) = lease.claim(tx, schema.delivery, "deliver", "test", 1, 60_000_000, target="harbor-pine")
+
+    class Broken:
+        def send(self, parcel: object) -> Any:
+            return {}["a mistake"]
+
+        def close(self) -> None: ...
+
+    house = replace(called.house, sender=lambda name: Broken())
+    with pytest.raises(KeyError, match="a mistake"):
+        deliver.send(house, row)
+    gone = SimpleNamespace(**{**row._asdict(), "target": "nowhere"})
+    assert isinstance(deliver.send(called.house, gone), TurnedDown)

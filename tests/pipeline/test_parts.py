@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pipeline_road import ROOT, Folder, Road
@@ -15,7 +17,7 @@ from gateway.partners.book import Book, texts
 from gateway.pipeline import again, release, unwrap
 from gateway.pipeline.house import House
 from gateway.pipeline.trace import trace
-from gateway.store import canonical_documents, schema
+from gateway.store import canonical_documents, lease, schema
 from gateway.store.engine import Store
 
 NOTICES = """  their-notices:
@@ -113,3 +115,36 @@ def test_a_crash_between_portions_counts_each_set_once(
     assert len(road.rows(schema.document, direction="out")) == 1
     road.deliver()
     assert b"AK9*A*3*3*3" in road.files()[0]
+
+
+@pytest.mark.parametrize("letters", ["", "\n", "\xe9"])
+def test_what_a_file_says_does_not_depend_on_whether_its_reader_was_killed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, letters: str
+) -> None:
+    """The bytes of a set of several documents are cut out anew: with line ends, and letters that are no UTF-8."""
+    monkeypatch.setattr(unwrap, "PORTION", 3)
+    monkeypatch.setattr(unwrap, "HELD", 1)
+    road = road_of(store, tmp_path, book_of())
+    sets = [notice(f"S-{n}", (f"PO-{n}", f"PO-{n}b"), f"{n:04d}") for n in range(1, 5)]
+    content = interchange(sets, functional_id="SH").decode()
+    content = content.replace("~", "~\n") if letters == "\n" else content.replace("B-1", f"B-1{letters}")
+    road.receive(content.encode("latin-1"), name="read at once")
+    road.work()
+    monkeypatch.setattr(release, "_used", lambda tx, closed: defaultdict(list))
+    road.receive(content.encode("latin-1"), name="killed in the middle")
+    with road.store.begin() as tx:
+        rows = lease.claim(tx, schema.transmission, "unwrap", "dies", 10, 1)
+    real = release.store
+
+    def dies_after(*arguments: Any) -> Any:
+        monkeypatch.setattr(release, "store", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        return real(*arguments)
+
+    monkeypatch.setattr(release, "store", dies_after)
+    with pytest.raises(KeyboardInterrupt):
+        unwrap.unwrap(road.house, rows)
+    monkeypatch.setattr(release, "store", real)
+    road.work()
+    at_once, killed = road.rows(schema.interchange, direction="in")
+    assert (at_once.status, killed.status) == ("accepted", "accepted")
+    assert at_once.content_sha256 == killed.content_sha256

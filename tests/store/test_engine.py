@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -247,6 +248,13 @@ def test_an_error_of_the_database_does_not_show_what_was_to_be_stored(store: Sto
         with pytest.raises(IntegrityError) as raised, store.begin() as tx:
             tx.insert(schema.document, [row._asdict()] * many)
         assert "Secret" not in str(raised.value)
+    kept = schema.document.insert().values({**row._asdict(), "id": row.id + 1, "status": None})
+    with pytest.raises(IntegrityError) as raised, store.begin() as tx:
+        tx.execute(kept)
+    with pytest.raises(IntegrityError) as noted, store.begin() as tx:
+        tx.insert(schema.document, [{**row._asdict(), "id": row.id + 1, "status": None}])
+    for seen in (raised, noted):
+        assert "Secret" not in "".join(format_exception(seen.value))
 
 
 def test_a_database_another_program_holds_is_the_databases_trouble(

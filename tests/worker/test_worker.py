@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from gateway.store import schema
 from gateway.store.engine import Record, Store, Tx
 from gateway.store.retry import SECOND, RetryPolicy
 from gateway.store.targets import Limits
 from gateway.worker.deliveries import Again, Deliveries, Tried
+from gateway.worker.errands import Errands
+from gateway.worker.keeper import Keeper
 from gateway.worker.polls import Polls, Schedule
 from gateway.worker.stage import Stage
 from gateway.worker.worker import Worker
@@ -162,6 +165,27 @@ def test_stopping_lets_calls_end_and_records_them(store: Store) -> None:
 
     with running(Worker(store, [], deliveries=sending(send))):
         begun.wait(60)
+    assert all_are(store, schema.delivery, "delivered")
+
+
+def test_what_ended_while_the_database_was_away_is_stored_before_the_worker_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.begin() as tx:
+        deliveries(tx, 1)
+    begin, away = store.begin, iter([True, True])
+
+    def begin_or_fail() -> Any:
+        if next(away, False):
+            raise OperationalError("BEGIN", None, OSError("the database is away"))
+        return begin()
+
+    errands = Errands(store, sending(lambda row: ""), "test", Keeper(store, every_s=60), threads=1, name="deliver")
+    errands.start()
+    assert errands.step()
+    monkeypatch.setattr(store, "begin", begin_or_fail)
+    errands.stop(60)
+    assert next(away, None) is None
     assert all_are(store, schema.delivery, "delivered")
 
 

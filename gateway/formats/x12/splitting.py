@@ -107,11 +107,16 @@ def encoding_of(head: bytes, letters: str) -> str:
 
 def rows_of(data: bytes, separators: Separators) -> list[Row]:
     """The rows of a set that was cut out of a stream by a frame's offset and size."""
+    return set_of(data, separators)[0]
+
+
+def set_of(data: bytes, separators: Separators) -> tuple[list[Row], str]:
+    """The same with its text, as its frame had it."""
     text = data.decode(encoding_of(data, "ST"), errors="replace")
     raw = replace(separators, component=_undecoded(separators.component), segment=_undecoded(separators.segment))
     end = raw.segment
     body = text.rstrip("\r\n \t\0") if end not in "\r\n" else text.rstrip("\r\n")
-    return Splitter(raw).split(body.removesuffix(end))[0]
+    return Splitter(raw).split(body.removesuffix(end))[:2]
 
 
 def _undecoded(character: str) -> str:
