@@ -29,7 +29,7 @@ from gateway.systems.connector import Connector
 from gateway.worker.batches import Batches
 from gateway.worker.keeper import Keeper
 from gateway.worker.road import stages
-from gateway.worker.serving import collect_less
+from gateway.worker.supervisor import collect_less
 
 ROOT = Path(__file__).parents[2]
 SLICE = 100  # documents of pure work at a time

@@ -21,7 +21,7 @@ from gateway.settings import Settings
 from gateway.store import lease
 from gateway.store.crypto import BadKey
 from gateway.store.engine import Store
-from gateway.worker.supervisor import Child, Supervisor, this_program, until_supervisor_dies
+from gateway.worker.supervisor import Child, Supervisor, collect_less, this_program, until_supervisor_dies
 
 app = typer.Typer(add_completion=False)
 
@@ -147,7 +147,6 @@ def _web(chosen: Settings) -> None:
     from gateway.pipeline.house import Furniture
 
     _must_be_free("GATEWAY_HTTP_BIND", chosen.http_host, chosen.http_port)
-    from gateway.worker.serving import collect_less
 
     with chosen.open_store() as store:
         furniture = Furniture(store)
@@ -176,7 +175,7 @@ def _web(chosen: Settings) -> None:
 
 def _worker(chosen: Settings) -> None:
     from gateway.pipeline.house import Furniture
-    from gateway.worker.serving import collect_less, worker
+    from gateway.worker.serving import worker
 
     with chosen.open_store() as store:
         furniture = Furniture(store)
@@ -219,6 +218,7 @@ def _sftp(chosen: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         until_supervisor_dies(end, os.environ)
+        collect_less()
         serving.serve()
         keeper.close()
         furniture.close()

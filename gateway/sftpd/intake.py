@@ -41,6 +41,13 @@ class Intake(Packetizer):
         self._connection = connection
         self._came = b""
         self._at = 0
+        self._shook_hands = False
+
+    def complete_handshake(self) -> None:
+        """paramiko says so after every message."""
+        if not self._shook_hands:
+            self._shook_hands = True
+            super().complete_handshake()
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """The next `n` bytes. Raises EOFError at the end of the connection."""

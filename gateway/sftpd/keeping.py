@@ -37,16 +37,17 @@ class QuotaFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Chunks of an upload that is under way; from now on it can be continued after any crash."""
+    """Chunks of an upload that is under way; from now on it can be continued after any crash of ours."""
 
     login: Login
     name: str
     payload_id: int
     writer: str
-    chunks: Sequence[tuple[int, bytes]]
+    chunks: Sequence[payloads.Sealed]
     replaced: Sequence[int]  # numbers among them that were stored before
-    size: int
+    size: int  # of the upload, with them
     is_first: bool
+    may_be_lost: bool  # with the power; the partner was told of nothing yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Grown:
     writer: str
     sha256: str
     size: int
-    last: Sequence[tuple[int, bytes]]
+    last: Sequence[payloads.Sealed]
     replaced: Sequence[int]
 
 
@@ -122,7 +123,9 @@ class Keeper:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self._committer: Committer[Kept, None] = Committer(house.store, self._apply, capacity=WAITING, weigh=_weight)
+        self._committer: Committer[Kept, None] = Committer(
+            house.store, self._apply, capacity=WAITING, weigh=_weight, may_be_lost=_may_be_lost
+        )
 
     def submit(self, item: Kept) -> Future[None]:
         """Ends when the item is durable. Waits while too much waits already: the partner's window closes meanwhile."""
@@ -174,10 +177,14 @@ class Keeper:
 def _weight(item: Kept) -> int:
     match item:
         case Pieces(chunks=chunks):
-            return sum(len(plain) for _, plain in chunks)
+            return sum(len(chunk["sealed"]) for chunk in chunks)
         case Finished(content=bytes() as content):
             return len(content)
     return 1
+
+
+def _may_be_lost(item: Kept) -> bool:
+    return isinstance(item, Pieces) and item.may_be_lost
 
 
 def _stage(tx: Tx, item: Pieces) -> None:
@@ -188,7 +195,7 @@ def _stage(tx: Tx, item: Pieces) -> None:
         uploads.put(tx, [row], uploads.standing(tx, [key]))
     else:
         uploads.grow(tx, login.connection, item.name, item.writer, item.size)
-    payloads.stage(tx, item.payload_id, login.connection, item.chunks, item.replaced)
+    payloads.stage(tx, item.payload_id, item.chunks, item.replaced)
     _has_room(tx, login)
 
 
@@ -218,7 +225,7 @@ def _body(tx: Tx, item: Finished) -> bytes | payloads.Stored:
     if isinstance(content, bytes):
         return content
     uploads.grow(tx, login.connection, item.name, content.writer, content.size)
-    payloads.stage(tx, content.payload_id, login.connection, content.last, content.replaced)
+    payloads.stage(tx, content.payload_id, content.last, content.replaced)
     return payloads.adopt(
         tx, content.payload_id, owner=login.connection, lane=login.lane, sha256=content.sha256, size=content.size
     )
@@ -280,7 +287,7 @@ def _receive(tx: Tx, given: Sequence[_Given]) -> None:
             payloads.discard(tx, [one.body.id])
     if not fresh:
         return
-    receipts = receive(tx, [_arrival(one) for one in fresh])
+    receipts = receive(tx, list(map(_arrival, fresh, hashes)))
     tx.wake("unwrap")
     rows = [
         _row(
@@ -303,7 +310,7 @@ def _is_in_view(tx: Tx, row: Record, given: Sequence[_Given]) -> bool:
     return bool(row.status == uploads.RECEIVED and age <= listed_for.total_seconds() * SECOND)
 
 
-def _arrival(one: _Given) -> Arrival:
+def _arrival(one: _Given, sha256: str) -> Arrival:
     return Arrival(
         one.login.connection,
         one.login.lane,
@@ -311,5 +318,6 @@ def _arrival(one: _Given) -> Arrival:
         one.body,
         filename=one.name,
         remote=one.remote,
+        digest=sha256,
         is_new=True,
     )

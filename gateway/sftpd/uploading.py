@@ -1,9 +1,12 @@
 """A file a partner is writing: a small one waits in memory for its close, a large one is staged in the store meanwhile.
 
 Chunks are of the store's size. `_dirty` holds those that are not stored yet; the file is always whole from 0 to `size`,
-so what is staged can be continued after any crash. The digest runs along, beside the session's thread (it takes a third
-of all that a large file costs), as chunks are staged in their order; a partner who goes back and writes over what is
-staged pays with a second reading at the close.
+so what is staged can be continued after any crash. Digest and seals are made beside the session's thread (they take
+half of all that a large file costs), one batch of chunks after the other; a partner who goes back and writes over what
+is staged pays with a second reading at the close.
+
+What is staged on the way is flushed with what lasts after it: a partner is promised nothing before their close, their
+fsync, or the end of their session.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import hashlib
 import os
 import threading
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from gateway.sftpd.keeping import Finished, Grown, Keeper, Pieces
 from gateway.sftpd.login import Login
@@ -26,7 +29,7 @@ UNDER_WAY = 2  # commits of one upload that may run while the next bytes come
 WORTH_STAGING = 4096  # bytes an upload may hold even when memory is full
 WORTH_CONTINUING = 65_536  # bytes of a file that was cut off; a shorter one is sent again faster than it is looked up
 GAP = 16_000_000  # bytes a write may lie behind the end: far more than any client has under way
-HASHING = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="digest")  # hashlib lets other threads run meanwhile
+BESIDE = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="upload")
 
 
 class Memory:
@@ -62,8 +65,7 @@ class Upload:
         self._staged = -(-self.size // CHUNK)  # chunks in the store: 0 up to here
         self._digest = hashlib.sha256()
         self._hashed = 0 if resumed is None else -1  # chunks in the digest; -1: what is stored is read again at the end
-        self._hashing: Future[None] | None = None
-        self._under_way: list[Future[None]] = []
+        self._under_way: list[Future[Future[None]]] = []  # sealed; stored
         self._failed: Exception | None = None
 
     def write(self, offset: int, content: bytes) -> None:
@@ -77,14 +79,14 @@ class Upload:
             self._put(self.size, bytes(offset - self.size))
         self._put(offset, content)
         if len(self._dirty) > TOGETHER:
-            self._stage(whole_only=True)
+            self._stage(whole_only=True, may_be_lost=True)
         elif self._memory.is_full and self._held > WORTH_STAGING:
-            self._stage(whole_only=False)
+            self._stage(whole_only=False, may_be_lost=True)
             self._settle(0)
 
     def flush(self) -> None:
         """All of it durable, to be continued by anybody who knows the login."""
-        self._stage(whole_only=False)
+        self._stage(whole_only=False, may_be_lost=False)
         self._settle(0)
 
     def finish(self, remote: str, *, is_temporary: bool) -> Finished:
@@ -134,24 +136,36 @@ class Upload:
         self._held += len(stored)
         return stored
 
-    def _stage(self, *, whole_only: bool) -> None:
+    def _stage(self, *, whole_only: bool, may_be_lost: bool) -> None:
         chunks = [n for n in sorted(self._dirty) if not whole_only or len(self._dirty[n]) == CHUNK]
-        if not chunks:
+        if not chunks and (may_be_lost or not self._staged):
             return
         self._settle(UNDER_WAY - 1)
         is_first = self.payload_id is None
-        plain = [(n, bytes(self._dirty[n])) for n in chunks]
         replaced = [n for n in chunks if n < self._staged]
-        self._hash(plain)
-        staged = max(self._staged, chunks[-1] + 1)
-        size = min(self.size, staged * CHUNK)
-        item = Pieces(self.login, self.name, self._number(), self.writer, plain, replaced, size, is_first)
-        self._under_way.append(self._keeper.submit(item))
-        self._staged = staged
-        for n in chunks:
-            self._free(len(self._dirty.pop(n)))
+        self._staged = max([self._staged, *(n + 1 for n in chunks)])
+        size = min(self.size, self._staged * CHUNK)
+        plain = [(n, self._dirty.pop(n)) for n in chunks]
+        held = sum(len(content) for _, content in plain)
+        self._held -= held
+        hashed = self._hashed_now(plain)
+        payload_id, owner = self._number(), self.login.connection
+        wait(self._under_way)  # one batch after the other, as the digest needs it
 
-    def _hash(self, chunks: list[tuple[int, bytes]]) -> None:
+        def keep() -> Future[None]:
+            try:
+                for chunk in hashed:
+                    self._digest.update(chunk)
+                sealed = payloads.seal(self._keeper.house.store.keys, payload_id, owner, plain)
+                about = (self.login, self.name, payload_id, self.writer)
+                return self._keeper.submit(Pieces(*about, sealed, replaced, size, is_first, may_be_lost))
+            finally:
+                self._memory.add(-held)
+
+        self._under_way.append(BESIDE.submit(keep))
+
+    def _hashed_now(self, chunks: list[tuple[int, bytearray]]) -> list[bytearray]:
+        """Those among the chunks to be staged that continue the digest."""
         next_ones = []
         for n, plain in chunks:
             if n == self._hashed and len(plain) == CHUNK:
@@ -159,32 +173,26 @@ class Upload:
                 self._hashed += 1
             elif n < self._hashed:
                 self._hashed = -1
-        self._have_hashed()
-        self._hashing = HASHING.submit(_update, self._digest, next_ones)
-
-    def _have_hashed(self) -> None:
-        if self._hashing is not None:
-            self._hashing.result()
+        return next_ones
 
     def _number(self) -> int:
         if self.payload_id is None:
-            with self._keeper.house.store.begin() as tx:
+            with self._keeper.house.store.begin(lasting=False) as tx:
                 (self.payload_id,) = ids.take(tx, "payload")
         return self.payload_id
 
     def _grown(self) -> Grown:
         assert self.payload_id is not None
-        last = [(n, bytes(self._dirty[n])) for n in sorted(self._dirty)]
-        unsaved = dict(last)
-        self._have_hashed()
+        owner, store = self.login.connection, self._keeper.house.store
         digest, start = (self._digest.copy(), self._hashed) if self._hashed >= 0 else (hashlib.sha256(), 0)
         for n in range(start, -(-self.size // CHUNK)):
-            if n in unsaved:
-                digest.update(unsaved[n])
+            if n in self._dirty:
+                digest.update(self._dirty[n])
                 continue
-            with self._keeper.house.store.read() as view:
-                digest.update(payloads.staged(view, self.payload_id, n, self.login.connection))
-        replaced = [n for n, _ in last if n < self._staged]
+            with store.read() as view:
+                digest.update(payloads.staged(view, self.payload_id, n, owner))
+        last = payloads.seal(store.keys, self.payload_id, owner, sorted(self._dirty.items()))
+        replaced = [n for n in self._dirty if n < self._staged]
         return Grown(self.payload_id, self.writer, digest.hexdigest(), self.size, last, replaced)
 
     def _settle(self, left: int) -> None:
@@ -193,20 +201,12 @@ class Upload:
             raise self._failed
         while len(self._under_way) > left:
             try:
-                self._under_way.pop(0).result()
+                self._under_way.pop(0).result().result()
             except Exception as error:
                 self._failed = error  # a piece is missing: nothing can finish this upload any more
                 raise
 
-    def _free(self, size: int) -> None:
-        self._memory.add(-size)
-        self._held -= size
-
     def _let_go(self) -> None:
-        self._free(self._held)
+        self._memory.add(-self._held)
+        self._held = 0
         self._dirty.clear()
-
-
-def _update(digest: hashlib._Hash, chunks: list[bytes]) -> None:
-    for plain in chunks:
-        digest.update(plain)

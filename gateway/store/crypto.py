@@ -92,7 +92,7 @@ class Keys:
         """Tells two keys apart without showing either: backup stores it, restore compares it."""
         return hmac.new(self._key(key_id), _CHECK, "sha256").hexdigest()
 
-    def seal(self, plain: bytes | memoryview, belongs_to: bytes) -> bytes | bytearray:
+    def seal(self, plain: bytes | bytearray | memoryview, belongs_to: bytes) -> bytes | bytearray:
         """Seal a value under the current key; only the same `belongs_to` opens it again."""
         if next(self._sealing.count) >= VALUES:
             self._sealing = self._fresh()

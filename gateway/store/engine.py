@@ -54,6 +54,7 @@ from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from gateway.store import wake
 from gateway.store.among import among
 from gateway.store.crypto import Keys
+from gateway.store.moving import Mover
 
 Record: TypeAlias = "Row[*tuple[Any, ...]]"
 """A row as it was read: columns by name, `row.id`, `row.stage`."""
@@ -63,6 +64,11 @@ Clock = Callable[[], int]
 
 BUSY_TIMEOUT_S = 60
 """How long a writer waits for SQLite's lock before it gives up: longer than any transaction of ours may take."""
+
+FIRM = ("synchronous=FULL", "wal_autocheckpoint=1000")
+LOOSE = ("synchronous=NORMAL", "wal_autocheckpoint=8000")
+"""How SQLite commits what lasts, and what may be taken back: without a flush, and with the log moved into the database
+by a thread beside it as long as that keeps up (8,000 pages are 32 MB)."""
 
 READERS = 16
 """Connections one process keeps for reading. More would only queue on two cores."""
@@ -228,6 +234,11 @@ def _begin(statement: str, connection: Connection) -> None:
         cursor.execute(statement)
 
 
+def _set(connection: Connection, pragmas: Sequence[str]) -> None:
+    for pragma in pragmas:
+        _begin(f"PRAGMA {pragma}", connection)
+
+
 def _quick(
     connection: PoolProxiedConnection, dialect: Dialect, statement: Executable, parameters: Mapping[str, Any]
 ) -> list[Any]:
@@ -332,6 +343,7 @@ class Store:
         self.clock = clock
         self.is_sqlite = queue is not None
         self._queue = queue
+        self._mover = Mover(readers)
 
     @classmethod
     def open(
@@ -379,7 +391,7 @@ class Store:
         def open_file(*, writer: bool) -> Any:
             connection = connect(str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             pages = WRITERS_PAGES if writer else READERS_PAGES
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", f"cache_size=-{pages}"):
+            for pragma in ("journal_mode=WAL", *FIRM, "temp_store=MEMORY", f"cache_size=-{pages}"):
                 connection.execute(f"PRAGMA {pragma}")
             if not writer:
                 connection.execute("PRAGMA query_only=ON")
@@ -401,9 +413,14 @@ class Store:
         return cls(address.set(database=str(path)), writers, readers, keys, clock, _WriterQueue(path))
 
     @contextmanager
-    def begin(self) -> Iterator[Tx]:
-        """A writing transaction, committed at the end of the block and rolled back by an exception."""
-        with self._queue or _NO_QUEUE, self.engine.begin() as connection:
+    def begin(self, *, lasting: bool = True) -> Iterator[Tx]:
+        """A writing transaction, committed at the end of the block and rolled back by an exception.
+
+        One that is not `lasting` may be taken back by a loss of power as long as no lasting one was committed after it:
+        for what nobody was promised yet.
+        """
+        begin = self.engine.begin if lasting else self._loosely
+        with self._queue or _NO_QUEUE, begin() as connection:
             tx = Tx(self, connection)
             yield tx
             if tx.wakes and not self.is_sqlite:
@@ -411,6 +428,26 @@ class Store:
         if tx.wakes and self.is_sqlite:
             wake.ring(self.sqlite_path, tx.wakes)
         tx._committed()
+
+    @contextmanager
+    def _loosely(self) -> Iterator[Connection]:
+        if not self.is_sqlite:
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+                yield connection
+            return
+        with self.engine.connect() as connection:
+            try:
+                _set(connection, LOOSE)
+                with connection.begin():
+                    yield connection
+            finally:
+                try:
+                    _set(connection, FIRM)
+                except BaseException:
+                    connection.invalidate()  # the next one is opened anew, and firm
+                    raise
+        self._mover.start()
 
     def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows of one plain statement that runs for every request, in no transaction: it sees what is committed."""
@@ -458,6 +495,7 @@ class Store:
             view.execute(text("SELECT 1"))
 
     def close(self) -> None:
+        self._mover.close()
         self.readers.dispose()
         self.engine.dispose()
         if self._queue:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from sqlalchemy import bindparam, delete, select
 
 from gateway.store import ids, schema
 from gateway.store.among import among
+from gateway.store.crypto import Keys
 from gateway.store.engine import Record, Store, Tx, View
 
 CHUNK = 1_000_000
@@ -74,11 +76,11 @@ def store(
         size += len(piece)
         waiting += piece
         while len(waiting) >= CHUNK:
-            tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, bytes(waiting[:CHUNK]))])
+            tx.insert(_chunk, [_sealed(tx.keys, payload_id, n, owner, bytes(waiting[:CHUNK]))])
             del waiting[:CHUNK]
             n += 1
     if waiting:
-        tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, bytes(waiting))])
+        tx.insert(_chunk, [_sealed(tx.keys, payload_id, n, owner, bytes(waiting))])
     digest = digest or hasher.hexdigest()
     tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, digest, size, media_type)])
     return Stored(payload_id, digest, size)
@@ -93,18 +95,29 @@ def store_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:
         rows.append(_row(tx, payload_id, body.owner, body.lane, digest, len(body.data), body.media_type))
         data = memoryview(body.data)
         for n, start in enumerate(range(0, len(data), CHUNK)):
-            chunks.append(_sealed(tx, payload_id, n, body.owner, data[start : start + CHUNK]))
+            chunks.append(_sealed(tx.keys, payload_id, n, body.owner, data[start : start + CHUNK]))
     tx.insert(schema.payload, rows)
     tx.insert(_chunk, chunks)
     return stored
 
 
-def stage(tx: Tx, payload_id: int, owner: str, pieces: Sequence[tuple[int, bytes]], replaced: Sequence[int]) -> None:
-    """Store chunks (number, plain) of a body that is still growing; `adopt` makes it one, `discard` takes it back."""
+Plain: TypeAlias = bytes | bytearray | memoryview
+
+Sealed: TypeAlias = Mapping[str, Any]
+"""A chunk as it is stored."""
+
+
+def seal(keys: Keys, payload_id: int, owner: str, pieces: Iterable[tuple[int, Plain]]) -> list[Sealed]:
+    """Chunks (number, plain) of a body, to be staged; no transaction is needed for it."""
+    return [_sealed(keys, payload_id, n, owner, plain) for n, plain in pieces]
+
+
+def stage(tx: Tx, payload_id: int, chunks: Sequence[Sealed], replaced: Sequence[int] = ()) -> None:
+    """Store chunks of a body that is still growing; `adopt` makes it one, `discard` takes it back."""
     if replaced:
         again = delete(_chunk).where(_chunk.c.payload_id == payload_id, _chunk.c.n.in_(list(replaced)))
         tx.execute(again)
-    tx.insert(_chunk, [_sealed(tx, payload_id, n, owner, plain) for n, plain in pieces])
+    tx.insert(_chunk, chunks)
 
 
 def staged(view: View, payload_id: int, n: int, owner: str) -> bytes:
@@ -228,9 +241,9 @@ def _row(
     }
 
 
-def _sealed(tx: Tx, payload_id: int, n: int, owner: str, plain: bytes | memoryview) -> dict[str, object]:
-    sealed = tx.keys.seal(plain, _belongs_to(payload_id, n, owner))
-    return {"payload_id": payload_id, "n": n, "key_id": tx.keys.current, "sealed": sealed}
+def _sealed(keys: Keys, payload_id: int, n: int, owner: str, plain: Plain) -> Sealed:
+    sealed = keys.seal(plain, _belongs_to(payload_id, n, owner))
+    return {"payload_id": payload_id, "n": n, "key_id": keys.current, "sealed": sealed}
 
 
 def _belongs_to(payload_id: int, n: int, owner: str) -> bytes:

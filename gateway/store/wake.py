@@ -14,6 +14,7 @@ import secrets
 import select
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -75,6 +76,7 @@ def _pipes(folder: Path) -> list[str]:
         return []
 
 
+@cache
 def _folder(database: Path) -> Path:
     return database.with_name(database.name + "-wake")
 

@@ -48,9 +48,12 @@ class Committer(Generic[Item, Receipt]):
         batch: int = 200,
         capacity: int = 64_000_000,
         weigh: Callable[[Item], int] = lambda item: 1,
+        may_be_lost: Callable[[Item], bool] = lambda item: False,
         reached: Reached = nothing,
     ) -> None:
         """`apply` stores items and returns their receipts in order; `capacity` is in units of `weigh` (bytes, say).
+
+        What `may_be_lost` with the power, until something that may not was stored after it, is committed more cheaply.
 
         If `apply` raises for a group, each item is stored alone, and only the callers whose item raises again see it.
         """
@@ -59,6 +62,7 @@ class Committer(Generic[Item, Receipt]):
         self._batch = batch
         self._capacity = capacity
         self._weigh = weigh
+        self._may_be_lost = may_be_lost
         self._reached = reached
         self._waiting: deque[Waiting[Item, Receipt]] = deque()
         self._weight = 0
@@ -149,7 +153,8 @@ class Committer(Generic[Item, Receipt]):
 
     def _store_group(self, group: Group[Item, Receipt]) -> None:
         try:
-            with self._store.begin() as tx:
+            lasting = not all(self._may_be_lost(item) for item, _, _ in group)
+            with self._store.begin(lasting=lasting) as tx:
                 receipts = self._apply(tx, [item for item, _, _ in group])
                 if len(receipts) != len(group):
                     raise RuntimeError(f"{len(group)} items but {len(receipts)} receipts")

@@ -56,7 +56,7 @@ def store(store: Store, connection: str, lane: str, name: str, content: IO[bytes
     digest, size, pieces = hashlib.sha256(), 0, list[Piece]()
     for n, plain in enumerate(iter(lambda: content.read(CHUNK), b"")):
         if len(pieces) == TOGETHER:
-            with store.begin() as tx:
+            with store.begin(lasting=False) as tx:
                 _stage(tx, connection, name, payload_id, pieces, size)
             pieces = []
         digest.update(plain)
@@ -67,4 +67,4 @@ def store(store: Store, connection: str, lane: str, name: str, content: IO[bytes
 
 def _stage(tx: Tx, connection: str, name: str, payload_id: int, pieces: Sequence[Piece], size: int) -> None:
     uploads.grow(tx, connection, name, str(payload_id), size)
-    payloads.stage(tx, payload_id, connection, pieces, [])
+    payloads.stage(tx, payload_id, payloads.seal(tx.keys, payload_id, connection, pieces))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 
 from gateway.pipeline.house import Furniture
@@ -13,15 +12,6 @@ from gateway.worker import road
 from gateway.worker.polls import Polls
 from gateway.worker.schedules import Schedules
 from gateway.worker.worker import Worker
-
-
-def collect_less() -> None:
-    """For a process that serves: what stands at its start stays, and a batch keeps its documents until its commit.
-
-    Looking for cycles among them every 700 objects, Python's default, finds none and cost a tenth of the worker's time.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
 
 
 def worker(store: Store, furniture: Furniture, chosen: Settings) -> Worker:

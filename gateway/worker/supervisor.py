@@ -9,6 +9,7 @@ told of every life that ended badly (`died`) and can give its work back at once 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -152,6 +153,15 @@ class Supervisor:
                 self._bury(child)
                 clean = False
         return 0 if clean else 1
+
+
+def collect_less() -> None:
+    """For a process that serves: what stands at its start stays, and a batch keeps its documents until its commit.
+
+    Looking for cycles among them every 700 objects, Python's default, finds none and cost a tenth of the worker's time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 def until_supervisor_dies(then: Callable[[], None], environment: Mapping[str, str]) -> None:

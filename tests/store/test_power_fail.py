@@ -15,6 +15,7 @@ import pytest
 from gateway.store import payloads, schema
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
+from gateway.store.moving import Mover
 from tests.store.rows import documents
 
 pytest.importorskip("apsw", reason="apsw is in the test extra: an older environment lacks it until it is made again")
@@ -79,3 +80,30 @@ def test_this_test_sees_a_database_that_does_not_sync(
 
     with pytest.raises(AssertionError, match="something acknowledged is gone"):
         acknowledge_and_cut(sqlite_template, tmp_path, keys, careless)
+
+
+def test_what_may_be_taken_back_goes_as_a_whole_and_lasts_with_what_lasts_after_it(
+    sqlite_template: Path, tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, chance = Disk(), random.Random(11)
+    monkeypatch.setattr(Mover, "start", lambda mover: chance.random() < 0.5 and mover._move())  # not beside the cuts
+    shutil.copy(sqlite_template, tmp_path / "live.db")
+    lasting, taken_back = 0, 0
+    with Store.open(f"sqlite:///{tmp_path / 'live.db'}", keys, connect=disk.connect) as store:
+        for n in range(1, COMMITS + 1):
+            is_lasting = n % 6 == 0
+            with store.begin(lasting=is_lasting) as tx:
+                documents(tx, AT_ONCE)
+                payloads.store(tx, chance.randbytes(400_000), owner="o", lane="test")
+            lasting = n if is_lasting else lasting
+            for place, how in enumerate([None, chance, chance]):
+                database = disk.after_power_cut(tmp_path / f"cut-{n}-{place}", how)
+                with closing(sqlite3.connect(database)) as connection:
+                    (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+                    (count,) = connection.execute("SELECT count(*) FROM document").fetchone()
+                assert verdict == "ok"
+                assert count % AT_ONCE == 0, "there is half a transaction"
+                assert lasting <= count // AT_ONCE <= n, "something that lasts is gone"
+                taken_back += count // AT_ONCE < n
+                shutil.rmtree(tmp_path / f"cut-{n}-{place}")
+    assert taken_back, "this test saw nothing but what lasts"

@@ -106,6 +106,33 @@ def test_a_receipt_means_that_it_is_durable(store: Store, committer: Committer[s
         assert view.scalar(select(func.count()).where(schema.audit.c.id == receipt)) == 1
 
 
+def test_what_may_be_lost_is_committed_more_cheaply_and_alone(store: Store) -> None:
+    how: list[tuple[list[str], str]] = []
+    asked = "PRAGMA synchronous" if store.is_sqlite else "SHOW synchronous_commit"
+
+    def apply(tx: Tx, names: Sequence[str]) -> list[int]:
+        how.append((list(names), str(tx.connection.exec_driver_sql(asked).scalar())))
+        return receive(tx, names)
+
+    loose, firm = ("1", "2") if store.is_sqlite else ("off", "on")
+    committer = Committer(store, apply, may_be_lost=lambda name: name.startswith("piece"))
+    try:
+        for names in (["piece 1", "piece 2"], ["piece 3", "file"], ["file 2"]):
+            committer.settle(names)
+        with pytest.raises(ValueError, match="cannot be stored"), store.begin(lasting=False) as tx:
+            receive(tx, ["poison"])
+        committer.settle(["file 3"])
+    finally:
+        committer.close()
+    assert how == [
+        (["piece 1", "piece 2"], loose),
+        (["piece 3", "file"], firm),
+        (["file 2"], firm),
+        (["file 3"], firm),
+    ]
+    assert len(stored(store)) == 6
+
+
 def test_a_full_waiting_room_says_busy_and_when_to_come_back(store: Store) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
