@@ -18,7 +18,7 @@ class Alert:
 
     code: str  # entry in SITUATIONS
     lane: str
-    dedupe_key: str  # at most one open item of a lane has it
+    dedupe_key: str | None  # at most one open item of a lane has it; None: it is one of its own
     data: dict[str, Any] = field(default_factory=dict)  # the values of the sentences
     where: str = ""  # "850, segment 15, PO1-03"
     subject: tuple[str, int] | None = None  # (table, id) of the row it is about

@@ -142,7 +142,7 @@ def _cannot_be_read(book: Book, unusable: Mapping[str, str]) -> Iterable[Alert]:
         )
 
 
-def _settle(tx: Tx, wanted: Mapping[str, Alert]) -> None:
+def _settle(tx: Tx, wanted: Mapping[str | None, Alert]) -> None:
     """What is open and not so any more: a successor is loaded, or a later day has come."""
     codes = (OURS, THEIRS, UNUSABLE)
     is_open = tx.all(select(work_item).where(work_item.c.code.in_(codes), work_item.c.settled_at.is_(None)))

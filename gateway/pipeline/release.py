@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     _write_documents(tx, house, portion, numbers, outcomes)
     for one in closed:
         if one.waiting:
-            _move_staged(tx, one, outcomes[id(one)])
+            portion.alerts += _move_staged(tx, one, outcomes[id(one)])
     for one in portion.interchanges:
         one.staged = True
     acknowledge.answer(tx, book, answered, acknowledgements)
@@ -368,20 +369,27 @@ def _stage(values: dict[str, Any]) -> str | None:
     return "translate" if values["agreement"] else None
 
 
-def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> None:
-    """The documents of earlier portions follow their interchange."""
+def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> list[Alert]:
+    """The documents of earlier portions follow their interchange; a person is told of those that were refused."""
     assert outcome is not None
     stage = document.c.stage
     mine = update(document).where(document.c.interchange_id == one.id, document.c.status == DocumentStatus.STAGED)
     seen = {"released": True, "updated_at": tx.now}
     if outcome is not Outcome.RELEASED:
         tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), stage=None, gist=None, **seen))
-        return
+        return []
     refused = move(DocumentStatus.STAGED, Outcome.REJECTED)
-    tx.execute(mine.where(stage == "rejected").values(status=refused, stage=None, **seen))
+    told = mine.where(stage == "rejected").values(status=refused, stage=None, **seen).returning(*_told)
+    # They can be many thousands, and nobody else can know of them: no other worker has to be waited for.
+    alerts = [replace(_document_rejected(row.id, row._asdict()), dedupe_key=None) for row in tx.all(told)]
     tx.execute(mine.where(stage.is_(None)).values(status=DocumentStatus.HELD, **seen))
     tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), due_at=tx.now, **seen))
     tx.wake("confirm", "translate", "route")
+    return sorted(alerts, key=lambda alert: alert.subject or ())
+
+
+_SAID = ("id", "lane", "partner", "standard", "set_id", "version", "control_number", "place", "findings")
+_told = [document.c[name] for name in _SAID]
 
 
 def _document_rejected(number: int, values: dict[str, Any]) -> Alert:

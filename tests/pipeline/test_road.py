@@ -39,7 +39,12 @@ def test_an_order_becomes_a_fact_a_call_and_a_997(road: Road) -> None:
     assert codes(road) == []
 
 
-def test_of_three_orders_one_broken_two_go_on(road: Road) -> None:
+@pytest.mark.parametrize(("held", "portion"), [(40, 250), (1, 1)], ids=["at once", "staged"])
+def test_of_three_orders_one_broken_two_go_on(
+    road: Road, monkeypatch: pytest.MonkeyPatch, held: int, portion: int
+) -> None:
+    monkeypatch.setattr(unwrap, "HELD", held)
+    monkeypatch.setattr(unwrap, "PORTION", portion)
     broken = [segment for segment in order("HP-2", "0002") if not segment.startswith("BEG")]
     broken[-1] = f"SE*{len(broken)}*0002"
     road.receive(interchange([order("HP-1", "0001"), broken, order("HP-3", "0003")]))
