@@ -142,6 +142,8 @@ class Upload:
             return
         self._settle(UNDER_WAY - 1)
         is_first = self.payload_id is None
+        payload_id, owner = self._number(), self.login.connection
+        wait(self._under_way)  # one batch after the other, as the digest needs it
         replaced = [n for n in chunks if n < self._staged]
         self._staged = max([self._staged, *(n + 1 for n in chunks)])
         size = min(self.size, self._staged * CHUNK)
@@ -149,8 +151,6 @@ class Upload:
         held = sum(len(content) for _, content in plain)
         self._held -= held
         hashed = self._hashed_now(plain)
-        payload_id, owner = self._number(), self.login.connection
-        wait(self._under_way)  # one batch after the other, as the digest needs it
 
         def keep() -> Future[None]:
             try:
