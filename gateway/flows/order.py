@@ -117,7 +117,7 @@ def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
             return state.model_copy(update={"accepted": data})
         case "order.rejected" if state.accepted is None and state.rejected is None:
             return state.model_copy(update={"rejected": data})
-        case "order.released" if release_number(data) not in state.releases:
+        case "order.released" if release_name(state, release_number(data)) not in state.given:
             return state.model_copy(update={"releases": _sorted(state.releases, release_number(data), data)})
         case "order.cancelled" if state.cancelled is None:
             return state.model_copy(update={"cancelled": data})
@@ -144,6 +144,11 @@ def shipment_key(data: Mapping[str, Any]) -> str:
 def release_number(data: Mapping[str, Any]) -> str:
     """What the warehouse is to call it: the release's own number, else the releasing system's number of the order."""
     return str(data.get("number") or data.get(f"{data.get('system')}_ref") or "")
+
+
+def release_name(state: OrderState, number: str) -> str:
+    """The command that tells a warehouse of a release."""
+    return f"release:{number or (state.order or {}).get('order_number', '')}"
 
 
 def awaited(state: OrderState, answers: frozenset[str]) -> frozenset[str]:
@@ -214,7 +219,9 @@ def _releases(state: OrderState, policy: Policy) -> Iterable[Command]:
         if warehouse is None:
             if site is not None and site not in policy.sites:
                 known = ", ".join(sorted(policy.sites)) or "none"
-                yield Ask(f"site:{number}", "release-site-unknown", {"site": site, "number": number, "known": known})
+                yield Ask(
+                    f"site:{number}:{site}", "release-site-unknown", {"site": site, "number": number, "known": known}
+                )
             continue
         if state.cancelled is None or f"release:{number}" in state.given:
             yield Release(f"release:{number}", warehouse, number, "original", {**release, "site": site})

@@ -198,7 +198,8 @@ SITUATIONS: dict[str, Situation] = {
         "The same {kind} number came again with other content: {business_key}.",
         "If both are used, we ship or bill twice.",
         "The partner's buyer",
-        "Compare, then keep the first, or run the second as one of its own.",
+        "Compare, then keep the first, or run the second as one of its own: it then has its document's id behind its "
+        "number.",
     ),
     "file-set-aside": Situation(
         "source data",
@@ -305,7 +306,7 @@ SITUATIONS: dict[str, Situation] = {
         "{system} refuses order {business_key}: {message}.",
         "The order waits and may miss its ship date.",
         "Your order desk",
-        "Mend the cause and send it again, or reject the order to the partner.",
+        "Mend the cause and send L-{delivery} again, or reject the order to the partner.",
     ),
     "release-site-unknown": Situation(
         "orchestration",
@@ -368,7 +369,7 @@ SITUATIONS: dict[str, Situation] = {
         "A shipment was reported for order {business_key}, which we rejected.",
         "The partner expects no goods and would refuse them.",
         "Your warehouse desk",
-        "Stop the shipment, or accept the order after all.",
+        "Stop the shipment, or agree with the partner that they order it anew: a rejected order stays rejected.",
     ),
     "answer-due": Situation(
         "orchestration",

@@ -13,7 +13,7 @@ Three roads lead to `record`:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -285,6 +285,9 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
         if row.gist is not None:
             values["gist"] = None
         outcome = _duplicate(book, row, gist, known, alerts)
+        if outcome is Outcome.TRANSLATED and _is_one_of_its_own(row, gist, known):
+            gist = _of_its_own(row, gist)
+            values["business_key"] = gist.business_key
         known.setdefault((row.partner, row.lane, gist.kind, gist.business_key), row.content_sha256)
         finished.append((row, {**values, "status": move(row.status, outcome)}))
         if end.form is not None:
@@ -376,6 +379,21 @@ def _duplicate(
     if policy in ("hold", "warn"):
         alerts.append(_alert("business-key-reused", row, data))
     return Outcome.SET_ASIDE if policy == "hold" else Outcome.TRANSLATED
+
+
+def _is_one_of_its_own(row: Any, gist: Gist, known: Mapping[tuple[str, str, str, str], str]) -> bool:
+    """Whether a person wants it used beside what has its number: no flow would see it under that."""
+    is_second = (row.partner, row.lane, gist.kind, gist.business_key) in known
+    return is_second and row.status == DocumentStatus.CLEARED and gist.kind in BEGINNING
+
+
+BEGINNING = frozenset({"order", "warehouse-order", returns.KIND, *stock.KINDS})  # each begins a flow
+
+
+def _of_its_own(row: Any, gist: Gist) -> Gist:
+    shared, number = f"{row.partner}/{gist.business_key}", f"{gist.business_key}/D-{row.id}"
+    keys = tuple((kind, f"{row.partner}/{number}" if key == shared else key) for kind, key in gist.keys)
+    return gist._replace(business_key=number, keys=(*keys, ("number", shared)))  # who traces the number finds it
 
 
 def _alert(code: str, row: Any, data: dict[str, Any]) -> Alert:

@@ -101,7 +101,7 @@ def test_the_agreements_site_ships_unless_the_release_names_another() -> None:
     own = ("order.released", {"number": "WO-1", "site": "newark"})
     assert names(run([RECEIVED, ACCEPTED, own], SITES)[1]) == []
     nowhere = ("order.released", {"number": "WO-1", "site": "atlantis"})
-    assert names(run([RECEIVED, ACCEPTED, nowhere], SITES)[1]) == ["site:WO-1"]
+    assert names(run([RECEIVED, ACCEPTED, nowhere], SITES)[1]) == ["site:WO-1:atlantis"]
 
 
 def test_any_permutation_of_release_and_acceptance_releases_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import delete, update
 from gateway.partners.book import Book
 from gateway.pipeline import again, preview, release, unwrap
 from gateway.pipeline.route import Fact, happen, order_key, owe
+from gateway.pipeline.trace import trace
 from gateway.store import canonical_documents, lease, payloads, schema
 
 DAY = 86_400_000_000  # microseconds
@@ -116,6 +118,15 @@ def test_the_same_order_number_with_other_content_waits_for_a_person(road: Road)
         again.reprocess_document(tx, held.id, by="clerk")
     road.work()
     assert codes(road) == []
+    assert [row.key for row in road.flows()] == ["harbor-pine/HP-1", f"harbor-pine/HP-1/D-{held.id}"]
+    owed = [row for row in road.rows(schema.delivery, kind="call") if row.target == "erp"]
+    assert [json.loads(row.body)["data"]["document_id"] for row in owed] == [1, held.id], "its system gets it too"
+    with road.store.read() as view:
+        assert {"D-1", f"D-{held.id}"} <= set(trace(view, "HP-1").documents)
+    with road.store.begin() as tx:
+        again.reprocess_document(tx, 1, by="clerk")
+    road.work()
+    assert len(road.flows()) == 2
     assert {row.status for row in road.rows(schema.document, direction="in")} == {"done"}
 
 

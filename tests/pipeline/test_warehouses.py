@@ -105,6 +105,15 @@ def test_a_site_we_do_not_have_is_asked_about(road: Road) -> None:
     assert codes(road) == ["release-site-unknown"]
 
 
+def test_an_order_released_anew_to_a_site_we_have_goes_there_once(road: Road) -> None:
+    released(road, site="atlantis")
+    for site in ("thule", "roanoke", "roanoke", "reno"):
+        tell(road, "order.released", {"number": "WO-1", "site": site})
+        asked = [f'to site "{site}"' in row.title for row in road.rows(schema.work_item, status="open")]
+        assert asked == ([True] if site == "thule" else [])
+    assert len(made(road, "warehouse-order")) == 1
+
+
 def test_an_order_shipped_in_full_is_announced_and_booked(road: Road) -> None:
     released(road)
     sscc = "006123450000000012"

@@ -251,3 +251,28 @@ def test_a_wire_that_goes_again_is_not_asked_about_though_a_person_began_anew(ro
         again.resend(tx, owed.id, by="clerk")
     road.deliver()
     assert open_items(road) == []
+
+
+def test_what_a_stranger_sent_is_used_once_they_are_known(road: Road, book: Book) -> None:
+    publish(road, book, change=lambda text: text.replace("ZZ:HARBORPINE", "ZZ:HARBORPINE2"))
+    road.receive(interchange([order()]))
+    road.work()
+    assert open_items(road) == ["sender-not-allowed"]
+    publish(road, book)
+    read_again(road, 1)
+    assert open_items(road) == []
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["held", "done"]
+    with road.store.begin() as tx, pytest.raises(again.CannotRunAgain, match="gateway reprocess T-1"):
+        again.reprocess_document(tx, 1, by="clerk")
+
+
+def test_what_came_for_a_company_nobody_knew_is_used_once_it_is_known(road: Road, book: Book) -> None:
+    road.receive(interchange([order()], receiver="NORTHWIND2"))
+    road.work()
+    assert open_items(road) == ["no-agreement"]
+    (line,) = [line for line in book.files[COMPANY].splitlines() if "x12:" in line]
+    more = line.replace("x12: [", 'x12: ["ZZ:NORTHWIND2", ')
+    publish(road, book, COMPANY, lambda text: text.replace(line, more))
+    read_again(road, 1)
+    assert open_items(road) == []
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["held", "done"]
