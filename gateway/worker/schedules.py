@@ -36,7 +36,7 @@ from gateway.worker.polls import Schedule
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 8_000_000  # bytes of one file; a larger one waits on disk between the wire and the commit
-TOGETHER = 100  # files a commit
+TOGETHER = 100  # files a commit, of no more than IN_MEMORY together
 PAGES = 50  # of one feed, before another schedule gets its turn
 LATE_EVERY = 5 * SECOND
 KEEPING_EVERY = CERTIFICATES_EVERY = 3600 * SECOND
@@ -139,7 +139,7 @@ def collect_all(house: House, wire: Wire, connection: str, lane: str) -> int:
             if content is None:
                 continue
             batch.append((arrival, content))
-            if len(batch) == TOGETHER or arrival.size > IN_MEMORY:
+            if len(batch) == TOGETHER or sum(one.size for one, _ in batch) > IN_MEMORY:
                 count += _store(house, wire, connection, lane, batch)
     finally:
         # what was read before the wire failed is not read again

@@ -114,6 +114,23 @@ def test_files_are_stored_then_gone(
     assert collect_all(house, folder, "harbor-pine-folder", "production") == 0
 
 
+def test_files_that_wait_for_one_commit_are_no_more_than_memory_holds(
+    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "IN_MEMORY", 5)
+    for number in range(5):
+        (tmp_path / "in" / f"{number}.edi").write_bytes(b"ISA")
+    together, real = [], schedules.receive
+
+    def receive(tx: Any, arrivals: Any) -> Any:
+        together.append(len(arrivals))
+        return real(tx, arrivals)
+
+    monkeypatch.setattr(schedules, "receive", receive)
+    assert collect_all(house, folder, "harbor-pine-folder", "production") == 5
+    assert together == [2, 2, 1]
+
+
 def test_a_file_that_was_stored_and_not_taken_away_is_not_stored_twice(
     house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
