@@ -177,10 +177,11 @@ def open_message(
     # One that the profile does not list is owed too, once a person has added it; a stranger is never called.
     owed_to = received.post_to or (received.refused_url if connection else None)
 
+    name = head.message_id if head else f"<{uuid.uuid4()}>"
+
     def arrived(n: int) -> Arrival:
-        """The message under its first document; the others are beside it."""
+        """One document of the message."""
         part, content = opened[n] if opened else (None, b"")
-        name = head.message_id if head else f"<{uuid.uuid4()}>"
         return Arrival(
             connection=connection.name if connection else NOBODY,
             lane=connection.lane if connection else "production",
@@ -189,14 +190,16 @@ def open_message(
             filename=part.filename or None if part else None,
             media_type=part.content_type if part else None,
             remote=remote,
-            wire=_wire(whose.headers, body) if n == 0 else None,
-            answer=_stored(received.mdn) if n == 0 else None,
-            answer_to=owed_to if n == 0 else None,
             partner=connection.owner if connection else None,
-            beside=tuple(arrived(more) for more in range(1, len(opened))) if n == 0 else (),
         )
 
-    first = arrived(0)
+    first = replace(  # the message under its first document; the others are beside it
+        arrived(0),
+        wire=_wire(whose.headers, body),
+        answer=_stored(received.mdn),
+        answer_to=owed_to,
+        beside=tuple(map(arrived, range(1, len(opened)))),
+    )
     if opened and head is not None and head.mdn is None and first.media_type == "multipart/report":
         return Opened(_wrapped_receipt(first), received)
     return Opened(_once(first, whose, received, body) if opened else _refused(first, whose, received), received)
