@@ -265,13 +265,16 @@ class Multipart:
             piece = self._stream.some(CHUNK)
             if not piece:
                 raise Malformed("a multipart ends without its closing boundary")
+            if held and len(piece) >= keep and mark not in held[-keep:] + piece[:keep]:
+                yield held  # none begins in it: no need to copy it
+                held = b""
             data = held + piece if held else piece
             at = data.find(mark)
             if at >= 0 and not _BEHIND.match(data, at + keep):  # a longer boundary of a multipart inside is contents
                 found = re.compile(re.escape(mark) + _BEHIND.pattern).search(data, at)  # dear, and seldom needed
                 at = found.start() if found else data.find(mark, max(at, len(data) - keep - _LINE + 1))
             if at < 0:
-                cut = max(0, len(data) - keep)
+                cut = max(0, len(data) - keep) if held else 0
                 if cut:
                     yield data[:cut]
                 held = data[cut:]

@@ -193,16 +193,14 @@ def open_message(
             partner=connection.owner if connection else None,
         )
 
-    first = replace(  # the message under its first document; the others are beside it
-        arrived(0),
-        wire=_wire(whose.headers, body),
-        answer=_stored(received.mdn),
-        answer_to=owed_to,
-        beside=tuple(map(arrived, range(1, len(opened)))),
+    # The message under its first document; the others are beside it.
+    first = replace(
+        arrived(0), answer=_stored(received.mdn), answer_to=owed_to, beside=tuple(map(arrived, range(1, len(opened))))
     )
     if opened and head is not None and head.mdn is None and first.media_type == "multipart/report":
-        return Opened(_wrapped_receipt(first), received)
-    return Opened(_once(first, whose, received, body) if opened else _refused(first, whose, received), received)
+        return Opened(_wrapped_receipt(first, _wire(whose.headers, body)), received)
+    first = _kept(first, whose, received, body)
+    return Opened(first if opened else _refused(first, whose, received), received)
 
 
 def _too_large(whose: Relation, size: int) -> MessageTooLarge | None:
@@ -247,14 +245,14 @@ def receipt_arrival(store: Store, whose: Relation, body: Spool, remote: str | No
     return replace(arrival, transport_id=name, content=b"", wire=wire, refused=Refused(fault, alert))
 
 
-def _wrapped_receipt(arrival: Arrival) -> Arrival:
+def _wrapped_receipt(arrival: Arrival, wire: bytes | _Wire) -> Arrival:
     """A receipt inside of an encrypted message: kept, and somebody is told, since it looks like none to all others."""
     key = f"as2:receipt:{arrival.connection}:unread"
     data = {"connection": arrival.connection, "reason": ENCRYPTED}
     where = f"A receipt over {arrival.connection}"
     alert = Alert("as2-receipt-unread", arrival.lane, key, data, where, partner=arrival.partner)
     name = f"refused {uuid.uuid4()} {arrival.transport_id}"
-    return replace(arrival, transport_id=name, content=b"", beside=(), refused=Refused(ENCRYPTED, alert))
+    return replace(arrival, transport_id=name, content=b"", beside=(), wire=wire, refused=Refused(ENCRYPTED, alert))
 
 
 def _new_id() -> str:
@@ -284,19 +282,19 @@ def _wire(headers: Headers | None, body: Spool) -> bytes | _Wire:
     return whole if isinstance(whole, bytes) else _Wire(head, body)
 
 
-def _once(arrival: Arrival, whose: Relation, received: Received, body: Spool) -> Arrival:
-    """A large one is stored once: its document, and what stood around that, of which the message can be made again.
+def _kept(arrival: Arrival, whose: Relation, received: Received, body: Spool) -> Arrival:
+    """With its wire. A large one is stored once: its document, and what stood around that, to make the message again.
 
     Nor is the document hashed beside the part that was signed: the MIC, which both sides have in the receipt, names it.
     """
     message, headers = received.message, whose.headers
-    if message is None or headers is None or len(message.parts) != 1 or message.size < as2_wire.LARGE:
-        return arrival
-    digest = f"{as2_wire.MIC}{message.mic}" if message.mic.digest in MODERN_DIGESTS else None
-    if message.around is None:
-        return replace(arrival, digest=digest)
-    kept = message.around.packed(bytes(headers), body)
-    return replace(arrival, digest=digest, wire=kept, wire_type=as2_wire.AROUND)
+    digest = None
+    if message is not None and headers is not None and len(message.parts) == 1 and message.size >= as2_wire.LARGE:
+        digest = f"{as2_wire.MIC}{message.mic}" if message.mic.digest in MODERN_DIGESTS else None
+        if message.around is not None:
+            around = message.around.packed(bytes(headers), body)
+            return replace(arrival, digest=digest, wire=around, wire_type=as2_wire.AROUND)
+    return replace(arrival, digest=digest, wire=_wire(headers, body))
 
 
 def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
