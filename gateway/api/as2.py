@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from concurrent.futures import Future
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
@@ -21,7 +23,7 @@ from gateway.api.problems import Problem
 from gateway.as2.receive import STRANGER
 from gateway.pipeline import as2_receive
 from gateway.pipeline.as2_receive import Opened, Relation
-from gateway.pipeline.receive import Arrival
+from gateway.pipeline.receive import Arrival, Receipt
 from gateway.store.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -94,23 +96,46 @@ async def _answered(
 ) -> Answer:
     in_thread = asyncio.get_running_loop().run_in_executor
     announced = next((int(value) for name, value in headers if name == "content-length"), None)
-    if announced is not None and announced <= STRANGER:  # as much as is read of anybody's: one hop less
-        body, size = await taken_in(receive, announced, STRANGER, use, room)
-        whose, judged = await in_thread(None, _known_and_judged, use, headers, body, size, remote)
-    else:
+    whose = None
+    if announced is None or announced > STRANGER:  # more than is read of anybody's
         whose = await in_thread(None, as2_receive.relation, use.house, headers, use.largest_body)
         if _is_flooded(use, whose):
             return await _too_many(use, whose)
-        body, size = await taken_in(receive, announced or 0, whose.largest, use, room)
-        judged = await in_thread(None, _judged, use, whose, headers, body, size, remote)
-    return await _stored(use, whose, judged, body, size)
+    body, size = await taken_in(receive, announced or 0, whose.largest if whose else STRANGER, use, room)
+    taken = await in_thread(None, _take, use, whose, headers, body, size, remote)
+    if taken.stored is None:
+        return await _too_many(use, taken.whose)
+    receipt = await asyncio.shield(asyncio.wrap_future(taken.stored))
+    return await _answer(use, taken.whose, taken.judged, receipt, body, size)
 
 
-def _known_and_judged(
-    use: Door, headers: list[tuple[str, str]], body: Spool, size: int, remote: str | None
-) -> tuple[Relation, Opened | Arrival | None]:
-    whose = as2_receive.relation(use.house, headers, use.largest_body)
-    return whose, None if _is_flooded(use, whose) else _judged(use, whose, headers, body, size, remote)
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A message that was judged, and is stored or about to be; not stored if too many like it were refused."""
+
+    whose: Relation
+    judged: Opened | Arrival | None = None  # an arrival alone: a receipt for something of ours
+    stored: Future[Receipt] | None = None
+
+
+def _take(
+    use: Door,
+    whose: Relation | None,
+    headers: list[tuple[str, str]],
+    body: Spool,
+    size: int,
+    remote: str | None,
+) -> _Taken:
+    """All that is done with a message, in one thread: to hand it to another costs as much as its commit."""
+    if whose is None:
+        whose = as2_receive.relation(use.house, headers, use.largest_body)
+        if _is_flooded(use, whose):
+            return _Taken(whose)
+    judged = _judged(use, whose, headers, body, size, remote)
+    arrival = judged.arrival if isinstance(judged, Opened) else judged
+    if arrival.refused is not None and not use.refusals.keep(whose.name, body.size):
+        return _Taken(whose)
+    return _Taken(whose, judged, use.begin(arrival))
 
 
 def _is_flooded(use: Door, whose: Relation) -> bool:
@@ -130,14 +155,10 @@ def _judged(
     return opened if opened.arrival.refused is None else as2_receive.as_it_came_before(use.store, opened, body)
 
 
-async def _stored(use: Door, whose: Relation, judged: Opened | Arrival | None, body: Spool, size: int) -> Answer:
-    if judged is None:
-        return await _too_many(use, whose)
-    arrival = judged.arrival if isinstance(judged, Opened) else judged
-    if arrival.refused is not None and not use.refusals.keep(whose.name, body.size):
-        return await _too_many(use, whose)
-    receipt = await use.receive(arrival)
-    if isinstance(judged, Arrival):
+async def _answer(
+    use: Door, whose: Relation, judged: Opened | Arrival | None, receipt: Receipt, body: Spool, size: int
+) -> Answer:
+    if not isinstance(judged, Opened):
         return 200, [], b""
     if receipt.repeated:
         first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, judged)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from gateway.access.scopes import Scope
 from gateway.api.problems import Problem
 from gateway.api.refusals import Refusals
 from gateway.pipeline.house import House
-from gateway.pipeline.receive import Arrival
+from gateway.pipeline.receive import Arrival, Receipt
 from gateway.store import idempotency, keys
 from gateway.store.engine import Store, Tx
 
@@ -39,6 +40,7 @@ class Door:
 
     house: House
     receive: Callable[[Arrival], Any]  # coroutine: Receipt once the arrival is durable
+    begin: Callable[[Arrival], Future[Receipt]]  # from a thread: stored there and then if nobody else is storing
     largest_body: int  # bytes
     spool: Path | None = None  # where large bodies wait for their commit; without one, where the system says
     refusals: Refusals = field(default_factory=Refusals)

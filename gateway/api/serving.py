@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -28,16 +29,15 @@ def application(store: Store, house: House, chosen: Settings, reached: Reached =
     )
 
     async def stored(arrival: Arrival) -> Receipt:
-        try:
+        with _not_now():
             return await committer.stored(arrival)
-        except Busy as busy:
-            raise _later("Too much is waiting to be stored; nothing was taken.", busy.retry_after_s) from None
-        except Closed:
-            raise _later("The gateway is being restarted; nothing was taken.", 5) from None
 
-    app = build(
-        Door(house, stored, chosen.body_limit_mb * MEGABYTE, spool=chosen.home if chosen.home.is_dir() else None)
-    )
+    def begin(arrival: Arrival) -> Future[Receipt]:
+        with _not_now():
+            return committer.begin([arrival])[0]
+
+    spool = chosen.home if chosen.home.is_dir() else None
+    app = build(Door(house, stored, begin, chosen.body_limit_mb * MEGABYTE, spool=spool))
     app.router.lifespan_context = _closing(committer.close)
     return app
 
@@ -51,6 +51,16 @@ def _store(tx: Tx, arrivals: Any) -> list[Receipt]:
 def _size(arrival: Arrival) -> int:
     """Bytes in memory; what waits in a spool is on disk."""
     return 1 + sum(len(held) for held in (arrival.content, arrival.wire) if isinstance(held, bytes))
+
+
+@contextmanager
+def _not_now() -> Iterator[None]:
+    try:
+        yield
+    except Busy as busy:
+        raise _later("Too much is waiting to be stored; nothing was taken.", busy.retry_after_s) from None
+    except Closed:
+        raise _later("The gateway is being restarted; nothing was taken.", 5) from None
 
 
 def _later(detail: str, seconds: int) -> Problem:

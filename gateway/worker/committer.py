@@ -81,8 +81,11 @@ class Committer(Generic[Item, Receipt]):
             self._queue(group)
         return group[0][2]
 
-    def settle(self, items: Sequence[Item]) -> list[Future[Receipt]]:
-        """Store items from a thread, in one commit; the futures have ended. Raises Busy or Closed."""
+    def begin(self, items: Sequence[Item]) -> list[Future[Receipt]]:
+        """From a thread: store items in one commit if nobody is storing, else leave them to the next commit.
+
+        Raises Busy or Closed.
+        """
         group = self._group(items)
         with self._change:
             self._admit(group)
@@ -90,10 +93,14 @@ class Committer(Generic[Item, Receipt]):
                 self._storing = True
             else:
                 self._queue(group)
-        futures = [future for _, _, future in group]
         if is_ours:
             self._work(group)
-        else:
+        return [future for _, _, future in group]
+
+    def settle(self, items: Sequence[Item]) -> list[Future[Receipt]]:
+        """Store items from a thread, in one commit; the futures have ended. Raises Busy or Closed."""
+        futures = self.begin(items)
+        if not all(future.done() for future in futures):
             wait(futures)
         return futures
 

@@ -18,7 +18,7 @@ from gateway.api.reference import example, operations
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
     nobody: Any = None
-    return build(Door(nobody, nobody, 1000))
+    return build(Door(nobody, nobody, nobody, 1000))
 
 
 def test_every_field_of_the_api_has_an_example(app: FastAPI) -> None:
