@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import func, or_, select
@@ -28,7 +27,7 @@ from gateway.worker.moments import Moment, Reached, nothing
 from gateway.worker.road import deliveries, stages
 from gateway.worker.worker import Worker
 from tests.conftest import KEY
-from tests.worker.harness import LEASE_US, dies_at
+from tests.worker.harness import dies_at
 
 MAPS = Path(__file__).parent.parent / "maps"
 
@@ -47,8 +46,7 @@ def house_of(store: Store, folder: Path) -> House:
 
 
 def work(store: Store, house: House, reached: Reached) -> None:
-    quick = [replace(stage, lease_us=LEASE_US) for stage in stages(house)]
-    worker = Worker(store, quick, deliveries=replace(deliveries(house), lease_us=LEASE_US), reached=reached)
+    worker = Worker(store, stages(house), deliveries=deliveries(house), reached=reached)
 
     def until_done() -> None:
         while owed(store):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, literal_column, select, tuple_
 
 from gateway.lifecycle import TransmissionStatus
 from gateway.pipeline.alert import Alert, raise_alerts
@@ -167,7 +167,9 @@ def _key(arrival: Arrival) -> tuple[str, str]:
 
 
 _t = transmission.c
-_known = select(_t.connection, _t.transport_id, _t.id, _t.receipt_payload_id).where(_t.direction == "in")
+_known = select(_t.connection, _t.transport_id, _t.id, _t.receipt_payload_id).where(
+    _t.direction == literal_column("'in'")
+)
 _one = _known.where(_t.connection == bindparam("_connection"), _t.transport_id == bindparam("_transport_id"))
 _among = _known.where(tuple_(_t.connection, _t.transport_id).in_(bindparam("_keys", expanding=True)))
 
@@ -176,8 +178,9 @@ def _receipts(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Reco
     keys = list({_key(a) for a in arrivals if not a.is_new})
     if not keys:
         return {}
-    if len(keys) == 1:  # the usual case at a door, in half the time
-        rows = tx.all(_one, {"_connection": keys[0][0], "_transport_id": keys[0][1]})
+    rows: Sequence[Record]
+    if len(keys) == 1:  # the usual case at a door
+        rows = tx.quick(_one, {"_connection": keys[0][0], "_transport_id": keys[0][1]})
     else:
         rows = tx.all(_among, {"_keys": keys})
     return {(row.connection, row.transport_id): row for row in rows}

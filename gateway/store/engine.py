@@ -344,6 +344,7 @@ class Store:
         self.is_sqlite = queue is not None
         self._queue = queue
         self._mover = Mover(readers)
+        self._writer: Connection | None = None
 
     @classmethod
     def open(
@@ -419,7 +420,7 @@ class Store:
         One that is not `lasting` may be taken back by a loss of power as long as no lasting one was committed after it:
         for what nobody was promised yet.
         """
-        begin = self.engine.begin if lasting else self._loosely
+        begin = self._firmly if lasting else self._loosely
         with self._queue or _NO_QUEUE, begin() as connection:
             tx = Tx(self, connection)
             yield tx
@@ -430,13 +431,18 @@ class Store:
         tx._committed()
 
     @contextmanager
+    def _firmly(self) -> Iterator[Connection]:
+        with self._writing() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
     def _loosely(self) -> Iterator[Connection]:
         if not self.is_sqlite:
             with self.engine.begin() as connection:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                 yield connection
             return
-        with self.engine.connect() as connection:
+        with self._writing() as connection:
             try:
                 _set(connection, LOOSE)
                 with connection.begin():
@@ -448,6 +454,21 @@ class Store:
                     connection.invalidate()  # the next one is opened anew, and firm
                     raise
         self._mover.start()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """SQLite has one writer at a time: it keeps its connection, since the pool's way costs more than a BEGIN."""
+        if not self.is_sqlite:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        kept, self._writer = self._writer or self.engine.connect(), None
+        try:
+            yield kept
+        except BaseException:
+            kept.close()
+            raise
+        self._writer = kept
 
     def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows of one plain statement that runs for every request, in no transaction: it sees what is committed."""
@@ -496,6 +517,8 @@ class Store:
 
     def close(self) -> None:
         self._mover.close()
+        if self._writer:
+            self._writer.close()
         self.readers.dispose()
         self.engine.dispose()
         if self._queue:

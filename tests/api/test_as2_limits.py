@@ -336,14 +336,14 @@ def test_a_defect_of_ours_is_a_disposition_and_no_traceback(site: As2Site, monke
 
 @pytest.mark.parametrize(("fault", "status"), [(OperationalError("", None, OSError("full")), 503), (ValueError(), 500)])
 def test_a_database_that_cannot_be_used_acknowledges_nothing(site: As2Site, fault: Exception, status: int) -> None:
-    async def fails(_: object) -> None:
+    def fails(_: object) -> None:
         raise fault
 
-    whole = site.door.receive
-    object.__setattr__(site.door, "receive", fails)
+    whole = site.door.begin
+    object.__setattr__(site.door, "begin", fails)
     answer = site.send(EDI, "<1@them>")
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert "Send the same request again" in answer.json()["detail"]
-    object.__setattr__(site.door, "receive", whole)
+    object.__setattr__(site.door, "begin", whole)
     assert site.receipt(site.send(EDI, "<1@them>")).disposition is not None
     assert len(site.road.rows(schema.transmission)) == 1

@@ -28,7 +28,7 @@ def _is_the_schema(store: Store) -> None:
         only = table.info.get("dialect") if table is not None else None  # type: ignore[attr-defined]
         return only in (None, store.engine.dialect.name)
 
-    with store.engine.connect() as connection:
+    with store.readers.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True, "include_object": is_ours}
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
     assert differences == []
