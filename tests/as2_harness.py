@@ -30,6 +30,7 @@ from tests.conftest import KEY
 from tests.worker.harness import dies_at
 
 MAPS = Path(__file__).parent.parent / "maps"
+LEASE_US = 3_000_000  # no worker that lives loses one, however busy the machine
 
 
 def house_of(store: Store, folder: Path) -> House:

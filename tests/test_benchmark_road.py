@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 def run(*arguments: str) -> str:
     command = [sys.executable, "-m", "benchmarks.road", "--database", "sqlite", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=240).stdout
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=500).stdout
 
 
 @pytest.mark.slow

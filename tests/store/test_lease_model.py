@@ -209,4 +209,4 @@ def test_leases_do_what_the_model_does(database_url: str, keys: Keys) -> None:
 @pytest.mark.slow
 @pytest.mark.faults
 def test_leases_do_what_the_model_does_for_long(database_url: str, keys: Keys) -> None:
-    run(database_url, keys, examples=400)
+    run(database_url, keys, examples=200)
