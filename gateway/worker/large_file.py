@@ -8,9 +8,8 @@ receives it, and fails if another worker has taken the file over meanwhile.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
 
 from gateway.store import ids, payloads, uploads
 from gateway.store.engine import Store, Tx
@@ -44,7 +43,7 @@ class LargeFile:
         )
 
 
-def store(store: Store, connection: str, lane: str, name: str, content: IO[bytes]) -> LargeFile:
+def store(store: Store, connection: str, lane: str, name: str, content: Iterable[bytes]) -> LargeFile:
     """Everything but its last pieces, some pieces a commit. Raises Overtaken."""
     with store.begin() as tx:
         for row in uploads.abandoned(tx, connection, tx.now - GIVEN_UP):
@@ -54,7 +53,7 @@ def store(store: Store, connection: str, lane: str, name: str, content: IO[bytes
         before = uploads.standing(tx, [(connection, name)])
         uploads.put(tx, [{**begun, "payload_id": payload_id, "writer": str(payload_id)}], before)
     digest, size, pieces = hashlib.sha256(), 0, list[Piece]()
-    for n, plain in enumerate(iter(lambda: content.read(CHUNK), b"")):
+    for n, plain in enumerate(_chunks(content)):
         if len(pieces) == TOGETHER:
             with store.begin(lasting=False) as tx:
                 _stage(tx, connection, name, payload_id, pieces, size)
@@ -63,6 +62,17 @@ def store(store: Store, connection: str, lane: str, name: str, content: IO[bytes
         size += len(plain)
         pieces.append((n, plain))
     return LargeFile(connection, lane, name, payload_id, digest.hexdigest(), size, pieces)
+
+
+def _chunks(content: Iterable[bytes]) -> Iterator[bytes]:
+    waiting = bytearray()
+    for block in content:
+        waiting += block
+        while len(waiting) >= CHUNK:
+            yield bytes(waiting[:CHUNK])
+            del waiting[:CHUNK]
+    if waiting:
+        yield bytes(waiting)
 
 
 def _stage(tx: Tx, connection: str, name: str, payload_id: int, pieces: Sequence[Piece], size: int) -> None:

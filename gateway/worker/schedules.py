@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import IO
+from pathlib import Path
 
 from sqlalchemy import update
 
@@ -28,6 +27,7 @@ from gateway.pipeline.receive import Arrival, receive
 from gateway.store import payloads
 from gateway.store.retry import SECOND
 from gateway.store.schema import poll
+from gateway.store.spool import Spool
 from gateway.systems import description
 from gateway.systems.connector import Retry
 from gateway.worker import large_file
@@ -35,8 +35,8 @@ from gateway.worker.polls import Schedule
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY = 8_000_000  # bytes of one file; a larger one waits on disk between the wire and the commit
-TOGETHER = 100  # files a commit, of no more than IN_MEMORY together
+AT_ONCE = 8_000_000  # bytes a commit; a larger file is stored in pieces
+TOGETHER = 100  # files a commit
 PAGES = 50  # of one feed, before another schedule gets its turn
 LATE_EVERY = 5 * SECOND
 KEEPING_EVERY = CERTIFICATES_EVERY = 3600 * SECOND
@@ -132,14 +132,15 @@ def _micro(moment: dt.datetime) -> int:
 def collect_all(house: House, wire: Wire, connection: str, lane: str) -> int:
     """Store everything that waits on a wire, then take it away there. Raises ChannelError when the wire fails."""
     count = 0
-    batch: list[tuple[channel.Arrival, IO[bytes]]] = []
+    batch: list[tuple[channel.Arrival, Spool]] = []
+    folder = house.store.sqlite_path.parent if house.store.is_sqlite else None
     try:
         for arrival in wire.poll():
-            content = _settled(arrival)
+            content = _settled(arrival, folder)
             if content is None:
                 continue
             batch.append((arrival, content))
-            if len(batch) == TOGETHER or sum(one.size for one, _ in batch) > IN_MEMORY:
+            if len(batch) == TOGETHER or sum(held.size for _, held in batch) > AT_ONCE:
                 count += _store(house, wire, connection, lane, batch)
     finally:
         # what was read before the wire failed is not read again
@@ -147,58 +148,44 @@ def collect_all(house: House, wire: Wire, connection: str, lane: str) -> int:
     return count
 
 
-def _settled(arrival: channel.Arrival) -> IO[bytes] | None:
+def _settled(arrival: channel.Arrival, folder: Path | None) -> Spool | None:
     """All of its bytes, off the network; None if its sender is still writing."""
-    held: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed after its commit
+    held = Spool(folder)
     try:
         with arrival.open() as stream:
             while block := stream.read(1 << 20):
                 held.write(block)
     except channel.Unsettled as reason:
         log.info("%s is not complete yet: %s", arrival.name, reason)
-        held.close()
         return None
-    except BaseException:
-        held.close()
-        raise
-    held.seek(0)
     return held
 
 
-def _store(house: House, wire: Wire, connection: str, lane: str, batch: list[tuple[channel.Arrival, IO[bytes]]]) -> int:
+def _store(house: House, wire: Wire, connection: str, lane: str, batch: list[tuple[channel.Arrival, Spool]]) -> int:
     """In one commit, all but the most of large files; then they are taken away there."""
     files = batch.copy()
     batch.clear()  # whatever comes of it, they are not stored a second time
     if not files:
         return 0
-    try:
-        large = {
-            one.transport_id: large_file.store(house.store, connection, lane, one.transport_id, content)
+    large = {
+        one.transport_id: large_file.store(house.store, connection, lane, one.transport_id, content)
+        for one, content in files
+        if content.size > AT_ONCE
+    }
+    with house.store.begin() as tx:
+        bodies = {transport_id: one.adopt(tx) for transport_id, one in large.items()}
+        arrivals = [
+            Arrival(connection, lane, one.transport_id, bodies.get(one.transport_id) or content.content(), one.name)
             for one, content in files
-            if one.size > IN_MEMORY
-        }
-        with house.store.begin() as tx:
-            bodies = {transport_id: one.adopt(tx) for transport_id, one in large.items()}
-            arrivals = [
-                Arrival(connection, lane, one.transport_id, bodies.get(one.transport_id) or _blocks(content), one.name)
-                for one, content in files
-            ]
-            receipts = receive(tx, arrivals)
-            repeated = {one.transport_id for one, receipt in zip(arrivals, receipts, strict=True) if receipt.repeated}
-            if again := repeated & set(bodies):
-                payloads.discard(tx, [bodies[transport_id].id for transport_id in sorted(again)])
-            tx.wake("unwrap")
-    finally:
-        for _, content in files:
-            content.close()
+        ]
+        receipts = receive(tx, arrivals)
+        repeated = {one.transport_id for one, receipt in zip(arrivals, receipts, strict=True) if receipt.repeated}
+        if again := repeated & set(bodies):
+            payloads.discard(tx, [bodies[transport_id].id for transport_id in sorted(again)])
+        tx.wake("unwrap")
     for one, _ in files:
         wire.after_commit(one)
     return len(files)
-
-
-def _blocks(content: IO[bytes]) -> Iterator[bytes]:
-    while block := content.read(1 << 20):
-        yield block
 
 
 def follow_feed(house: House, name: str, lane: str, cursor: str | None) -> str | None:

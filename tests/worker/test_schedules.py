@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,11 @@ def received(store: Store) -> list[Any]:
         return list(view.all(schema.transmission.select().order_by(schema.transmission.c.id)))
 
 
-@pytest.mark.parametrize("in_memory", [schedules.IN_MEMORY, 3])
+@pytest.mark.parametrize("at_once", [schedules.AT_ONCE, 3])
 def test_files_are_stored_then_gone(
-    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(schedules, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(schedules, "AT_ONCE", at_once)
     monkeypatch.setattr(schedules, "TOGETHER", 2)
     for number in range(5):
         (tmp_path / "in" / f"{number}.edi").write_bytes(b"ISA" * number)
@@ -117,7 +118,7 @@ def test_files_are_stored_then_gone(
 def test_files_that_wait_for_one_commit_are_no_more_than_memory_holds(
     house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedules, "IN_MEMORY", 5)
+    monkeypatch.setattr(schedules, "AT_ONCE", 5)
     for number in range(5):
         (tmp_path / "in" / f"{number}.edi").write_bytes(b"ISA")
     together, real = [], schedules.receive
@@ -129,6 +130,26 @@ def test_files_that_wait_for_one_commit_are_no_more_than_memory_holds(
     monkeypatch.setattr(schedules, "receive", receive)
     assert collect_all(house, folder, "harbor-pine-folder", "production") == 5
     assert together == [2, 2, 1]
+
+
+def test_a_file_on_its_way_to_the_store_is_nowhere_on_the_disk_to_be_read(
+    house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in" / "one.edi").write_bytes(b"4 Secret Street" * 600_000)
+    seen = []
+    real = schedules.receive
+
+    def receive(tx: Any, arrivals: Any) -> Any:
+        for opened in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # the one that lists them is closed again
+                if str(opened.readlink()).endswith("(deleted)"):
+                    seen.append(b"Secret" in os.pread(int(opened.name), 1_000_000, 0))
+        return real(tx, arrivals)
+
+    monkeypatch.setattr(schedules, "receive", receive)
+    assert collect_all(house, folder, "harbor-pine-folder", "production") == 1
+    assert seen
+    assert not any(seen)
 
 
 def test_a_file_that_was_stored_and_not_taken_away_is_not_stored_twice(
@@ -145,7 +166,7 @@ def test_a_file_that_was_stored_and_not_taken_away_is_not_stored_twice(
 def test_a_large_file_is_stored_in_pieces_and_once_whoever_dies_in_between(
     house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedules, "IN_MEMORY", 3)
+    monkeypatch.setattr(schedules, "AT_ONCE", 3)
     monkeypatch.setattr(large_file, "CHUNK", 10)
     monkeypatch.setattr(payloads, "CHUNK", 10)
     content = bytes(range(250))
@@ -178,8 +199,8 @@ def test_a_large_file_is_stored_in_pieces_and_once_whoever_dies_in_between(
 
 
 def test_a_worker_that_was_overtaken_receives_nothing(house: House) -> None:
-    slow = large_file.store(house.store, "harbor-pine-folder", "production", "one", io.BytesIO(b"ISA" * 9))
-    quick = large_file.store(house.store, "harbor-pine-folder", "production", "one", io.BytesIO(b"ISA" * 9))
+    slow = large_file.store(house.store, "harbor-pine-folder", "production", "one", [b"ISA" * 9])
+    quick = large_file.store(house.store, "harbor-pine-folder", "production", "one", [b"ISA" * 9])
     with pytest.raises(uploads.Overtaken), house.store.begin() as tx:
         slow.adopt(tx)
     with house.store.begin() as tx:
