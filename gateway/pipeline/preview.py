@@ -131,7 +131,10 @@ def reprocess_document(view: View, document_id: int) -> Preview:
                 "It was used before. Where the map gives the same, nothing follows; its order is not entered twice."
             )
         case DocumentStatus.HELD | DocumentStatus.DUPLICATE:
-            effects.append("It was set aside; from now on it is used, also if its number was used before.")
+            effects.append(
+                "It was set aside; from now on it is used. If its number was used before, it goes on beside that, "
+                f"with /D-{row.id} behind its number."
+            )
         case DocumentStatus.INVALID:
             effects.append("Its sender was told that we refused it; they are not told otherwise by this.")
         case DocumentStatus.WITHHELD:

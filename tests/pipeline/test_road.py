@@ -117,6 +117,7 @@ def test_the_same_order_number_with_other_content_waits_for_a_person(road: Road)
     assert codes(road) == ["business-key-reused"]
     (held,) = road.rows(schema.document, status="held")
     with road.store.begin() as tx:
+        assert f"with /D-{held.id} behind its number" in preview.reprocess_document(tx, held.id).effects[1]
         again.reprocess_document(tx, held.id, by="clerk")
     road.work()
     assert codes(road) == []
