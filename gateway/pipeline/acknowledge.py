@@ -19,7 +19,7 @@ from gateway.formats import words
 from gateway.formats.x12 import acknowledge as x12
 from gateway.formats.x12.answers import Outcome as TheirVerdict
 from gateway.formats.x12.answers import answer_of_ta1
-from gateway.lifecycle import DocumentStatus, InterchangeStatus
+from gateway.lifecycle import DOCUMENT_MOVES, DocumentStatus, InterchangeStatus, Outcome
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
 from gateway.pipeline import wrap
@@ -233,8 +233,23 @@ def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str
         }
         subject = ("interchange", ours.id) if ours else None
         key = f"ta1:{one.values['partner']}:{number}"
-        where = f"TA1 for interchange {number}"
+        refused = _refused(tx, ours.id) if ours is not None else []
+        where = f"TA1 for interchange {number}" + (f": {', '.join(refused[:5])}" if refused else "")
         alerts.append(Alert("answer-refused", one.values["lane"], key, data, where, subject, one.values["partner"]))
         if ours is not None:
             tx.execute(update(interchange).where(interchange.c.id == ours.id).values(status=InterchangeStatus.REJECTED))
     raise_alerts(tx, alerts)
+
+
+def _refused(tx: Tx, interchange_id: int) -> list[str]:
+    """The documents of an interchange they did not open are refused with it; returns them."""
+    mine = update(document).where(document.c.interchange_id == interchange_id, document.c.status.in_(_UNANSWERED))
+    values = {"status": DocumentStatus.REFUSED, "confirm_due_at": None, "updated_at": tx.now}
+    return [f"D-{row.id}" for row in sorted(tx.all(mine.values(**values).returning(document.c.id)))]
+
+
+_UNANSWERED = [
+    status
+    for status, outcome in DOCUMENT_MOVES
+    if outcome is Outcome.REFUSED and status not in (DocumentStatus.CONFIRMED, DocumentStatus.REFUSED)
+]

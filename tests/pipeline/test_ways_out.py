@@ -153,6 +153,22 @@ def test_what_they_refused_goes_anew_with_new_numbers(road: Road) -> None:
     assert road.rows(schema.document, id=item.subject_id)[0].status == "confirmed"
 
 
+def test_what_they_did_not_even_open_goes_anew(road: Road) -> None:
+    an_answer_was_sent(road)
+    (ours,) = road.rows(schema.document, direction="out", set_id="855")
+    (envelope,) = road.rows(schema.interchange, id=ours.interchange_id)
+    head, tail = interchange([], number=901).split(b"~")[0], b"IEA*0*000000901~"
+    road.receive(head + f"~TA1*{envelope.control_number}*261120*1305*R*006~".encode() + tail, name="TA1")
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    assert item.where_ == f"TA1 for interchange {envelope.control_number}: D-{ours.id}"
+    (ours,) = road.rows(schema.document, id=ours.id)
+    assert (ours.status, ours.confirm_due_at) == ("refused", None)
+    run_again(road, ours.id)
+    road.deliver()
+    assert road.rows(schema.document, id=ours.id)[0].status == "awaiting-confirmation"
+
+
 def test_an_older_envelope_sent_again_says_nothing_of_a_document_that_goes_in_another(road: Road) -> None:
     an_answer_was_sent(road)
     (group,) = [row for row in road.rows(schema.functional_group) if row.functional_id == "PR"]
