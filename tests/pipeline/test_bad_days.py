@@ -53,6 +53,9 @@ class Machine:
             with Store.open(self.url, self.keys) as beside, beside.begin() as tx:
                 tx.execute(text("SET TRANSACTION READ WRITE"))
                 tx.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = {read_only}"))
+        if store._writer is not None:
+            store._writer.close()  # which SQLite's writer keeps
+            store._writer = None
         store.engine.dispose()
 
 
