@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, select, update
 
 from gateway.flows import advice, order, returns, stock, warehouse_order
 from gateway.flows.commands import Ask, Call, Command, Compose, Release, Settle
-from gateway.flows.flow import decide, given
+from gateway.flows.flow import FlowState, decide, given
 from gateway.lifecycle import DeliveryStatus
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import Book
@@ -193,6 +194,18 @@ def _flows(tx: Tx, touched: Iterable[tuple[str, str, str]]) -> Iterator[Record]:
 State = order.OrderState | warehouse_order.WarehouseOrderState | stock.StockState | returns.ReturnState
 
 
+FlowStateOf = TypeVar("FlowStateOf", bound=FlowState)
+
+
+def _state(model: type[FlowStateOf], stored: str | None) -> FlowStateOf:
+    return model.model_validate_json(stored) if stored else _at_first(model)
+
+
+@cache
+def _at_first(model: type[FlowStateOf]) -> FlowStateOf:
+    return model()
+
+
 def _decide(
     wants: policies.Policies,
     key: tuple[str, str, str],
@@ -204,7 +217,7 @@ def _decide(
     kind, name, lane = key
     partner = name.partition("/")[0]
     if kind == warehouse_order.KIND:
-        was = warehouse_order.WarehouseOrderState.model_validate_json(stored or "{}")
+        was = _state(warehouse_order.WarehouseOrderState, stored)
         now = was
         for fact in facts:
             now = warehouse_order.evolve(now, fact.type, fact.data)
@@ -213,20 +226,20 @@ def _decide(
         owing.append(deadlines.Owing(kind, name, lane, partner, *silent))
         return was, given(now, commands), commands
     if kind == returns.KIND:
-        asked = returns.ReturnState.model_validate_json(stored or "{}")
+        asked = _state(returns.ReturnState, stored)
         opened = asked
         for fact in facts:
             opened = returns.evolve(opened, fact.type, fact.data)
         commands = decide(opened, returns.allowed(opened, wants.of_return(partner, lane)))
         return asked, given(opened, commands), commands
     if kind in stock.KINDS:
-        held = stock.StockState.model_validate_json(stored or "{}")
+        held = _state(stock.StockState, stored)
         kept = held
         for fact in facts:
             kept = stock.evolve(kept, fact.type, fact.data)
         commands = decide(kept, stock.allowed(kept, wants.of_stock(kind, partner, lane)))
         return held, given(kept, commands), commands
-    before = order.OrderState.model_validate_json(stored or "{}")
+    before = _state(order.OrderState, stored)
     after = before
     for fact in facts:
         after = order.evolve(after, fact.type, fact.data)

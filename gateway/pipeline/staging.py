@@ -5,18 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from gateway.formats.finding import Finding, Severity
 from gateway.formats.x12.acknowledge import SetOutcome
+from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.separators import Separators
+from gateway.formats.x12.tolerance import Tolerance
 from gateway.lifecycle import InterchangeStatus
-from gateway.partners.book import Match
+from gateway.partners.agreement import Agreement
 from gateway.pipeline.alert import Alert
 from gateway.store.engine import View
 from gateway.store.schema import interchange
+
+
+class Terms(NamedTuple):
+    """On what terms one kind of set comes in a group: found for its first."""
+
+    agreement: Agreement | None
+    guide: Guide | None
+    approximated: tuple[Finding, ...]  # that this is the guide of another release
+    tolerate: Tolerance
+    columns: Mapping[str, Any]  # of the row of each of its documents
 
 
 @dataclass(slots=True)
@@ -31,8 +43,7 @@ class Group:
     staged: bool = False  # an earlier portion stored it
     findings: list[Finding] = field(default_factory=list)
     sets: list[SetOutcome] = field(default_factory=list)
-
-    matches: dict[str, Match] = field(default_factory=dict)  # set id -> who sent it on what terms
+    terms: dict[str, Terms] = field(default_factory=dict)  # by set id
 
     def kept(self) -> str:
         """What its row keeps of it, to go on reading after a crash."""

@@ -37,6 +37,7 @@ from gateway.canonical import (
 )
 from gateway.flows import advice, returns, stock
 from gateway.formats.x12.framing import rows_of
+from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.separators import Separators
 from gateway.lifecycle import DocumentStatus, Outcome, move
 from gateway.mapping import Found, Map, MapError
@@ -175,17 +176,18 @@ def carry(
     name: str,
     segments: list[list[str]],
     separators: Separators,
-    positions: Sequence[int] | None = None,
+    placed: tuple[Guide | None, Sequence[int]] = (None, ()),
     answers: Answers = (),
 ) -> list[Carried] | NotCarried:
     """One set through a map; it can hold several documents.
 
-    `positions` are its places in the guide of that map, where they are known already.
+    `placed` is a guide the set was judged by, and its places there.
     """
     chart = book.chart(agreement, answers)
     if chart.guide is None:
         return NotCarried(f"its map {name} reads no segments", chart.revision, book.revision)
-    if positions is None:
+    guide, positions = placed
+    if guide is not chart.guide:
         # Positions belong to one guide: the map's own, whatever release the sender wrote.
         positions = chart.guide.check(segments, separators, agreement.tolerance).positions
     inner = (separators.component or ":", separators.repetition or "^")

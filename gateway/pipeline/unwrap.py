@@ -1,6 +1,6 @@
 """unwrap: one job per transmission. Reads its interchanges and hands over their documents in portions.
 
-Theory of operation (docs/decisions/interchange-job.md). `unwrap` reads the stored bytes in portions of some 250
+Theory of operation (docs/decisions/interchange-job.md). `unwrap` reads the stored bytes in portions of some 400
 documents; release.py stores each in one commit. Portions wait in memory until the trailer of their interchange was
 read; then each is stored with all that follows from it, and the last one with the acknowledgements. The documents of
 an interchange too large for that are staged: stored with `released` false, which no other query looks at. The portion
@@ -41,20 +41,18 @@ from gateway.formats.x12.separators import Separators
 from gateway.formats.x12.splitting import set_of
 from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import InterchangeStatus, TransmissionStatus
-from gateway.partners.agreement import Agreement
-from gateway.partners.book import Match
 from gateway.pipeline import files, release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
-from gateway.pipeline.staging import Group, Interchange, Portion, Staged, Turn, as_json, findings_of
+from gateway.pipeline.staging import Group, Interchange, Portion, Staged, Terms, Turn, as_json, findings_of
 from gateway.pipeline.translate import Carried, NotCarried, carry
 from gateway.store import lease, payloads
 from gateway.store.schema import document, functional_group, interchange, transmission
 
 log = logging.getLogger(__name__)
 
-PORTION = 250  # documents, or interchanges, a commit: the write lock is held for some 80 ms
-HELD = 40
+PORTION = 400  # documents, or interchanges, a commit: the write lock is held for some 80 ms
+HELD = 25
 """Portions that wait in memory for the trailer of their interchange, some 60 MB; a larger interchange is staged."""
 
 
@@ -341,37 +339,21 @@ class _Reading:
         if group is None:
             return
         set_id = frame.set_id
-        match = self._match(current, group, set_id)
-        findings = frame.findings
-        tolerate = match.agreement.tolerance if match.agreement else STANDARD
-        guide, nearest = Guide.nearest(group.gs[8], set_id, tolerate)
-        if nearest is not None:
-            findings = (*findings, nearest)
+        terms = group.terms.get(set_id) or self._terms(current, group, set_id)
+        findings = frame.findings + terms.approximated
         positions: Sequence[int] = ()
-        if guide is not None:
-            if match.agreement:
-                guide = match.agreement.narrowed(guide)
-            checked = guide.check(frame.rows, current.separators, tolerate, frame.text)
-            findings = together(findings, checked.findings)
+        if terms.guide is not None:
+            checked = terms.guide.check(frame.rows, current.separators, terms.tolerate, frame.text)
             positions = checked.positions
-        rejected = any(f.severity is Severity.REJECTS for f in findings)
+            if checked.findings:
+                findings = together(findings, checked.findings)
+        rejected = any(f.severity is Severity.REJECTS for f in findings) if findings else False
         content = hashlib.sha256(_content(frame.text, current.separators.segment)).hexdigest()
         current.digest.update(content.encode())
         group.sets.append(SetOutcome(set_id, frame.control_number, findings))
-        agreement = match.agreement
         values = {
-            "direction": "in",
-            "lane": self.row.lane,
-            "company": current.values["company"],
-            "partner": current.values["partner"],
-            "agreement": agreement.name if agreement else None,
-            "standard": "x12",
-            "set_id": set_id,
-            "version": group.gs[8],
+            **terms.columns,
             "control_number": frame.control_number,
-            "part": None,
-            "place": None,
-            "payload_id": self.row.payload_id,
             "offset": frame.offset,
             "size": frame.size,
             "segments": len(frame.rows),
@@ -379,7 +361,7 @@ class _Reading:
             "findings": as_json(findings) if findings else None,
             "rejected": rejected,
         }
-        carried = [] if rejected else self._carry(frame, match.agreement, guide, positions)
+        carried = [] if rejected else self._carry(frame, terms, positions)
         if len(carried) < 2:
             self.portion.documents.append(Staged(current, group, values, carried[0] if carried else None))
             return
@@ -387,56 +369,71 @@ class _Reading:
             own = {**values, "part": part, "content_sha256": one.content_sha256}
             self.portion.documents.append(Staged(current, group, own, one))
 
-    def _carry(
-        self, frame: SetFramed, agreement: Agreement | None, guide: Guide | None, positions: Sequence[int]
-    ) -> list[Carried]:
+    def _carry(self, frame: SetFramed, terms: Terms, positions: Sequence[int]) -> list[Carried]:
         """What the map makes of a set that is in our hands anyway; nothing leaves it to the stage `translate`.
 
         So does everything that goes wrong: a document that fails must not hold up its interchange, nor may one
         that made a commit fail the first time do so again.
         """
-        current = self.current
+        current, agreement = self.current, terms.agreement
         if agreement is None or agreement.map is None or current is None or current.aside or self.row.attempts > 1:
             return []
         try:
-            same = guide is self.book.library.map(agreement.map).guide
             end = carry(
-                self.book, agreement, agreement.map, frame.rows, current.separators, positions if same else None
+                self.book, agreement, agreement.map, frame.rows, current.separators, placed=(terms.guide, positions)
             )
         except Exception:
             log.warning("T-%s, set %s: its map failed", self.row.id, frame.control_number, exc_info=True)
             return []
         return [] if isinstance(end, NotCarried) else end
 
-    def _match(self, current: Interchange, group: Group, set_id: str) -> Match:
-        """On what terms this set came; looked up once a group and set."""
-        found = group.matches.get(set_id)
-        if found is None:
-            values = current.values
-            found = group.matches[set_id] = self.book.find(
-                sender=(values["sender_qualifier"], values["sender"]),
-                receiver=(values["receiver_qualifier"], values["receiver"]),
-                functional_id=group.gs[1],
-                release=group.gs[8],
-                set_id=set_id,
-                lane=self.row.lane,
-                connection=self.row.connection,
-            )
-            if found.agreement is not None and group.values["agreement"] is None:
-                group.values["agreement"] = found.agreement.name
-            elif found.agreement is None and set_id not in ANSWERING and current.aside is None:
-                self.portion.alerts.append(
-                    Alert(
-                        "no-agreement",
-                        self.row.lane,
-                        f"transmission:{self.row.id}:{values['offset']}:no-agreement:{set_id}",
-                        {"set_id": set_id, "closest": found.closest or ""},
-                        f"Interchange {values['control_number']}, group {group.gs[6]}",
-                        ("transmission", self.row.id),
-                        values["partner"],
-                    )
+    def _terms(self, current: Interchange, group: Group, set_id: str) -> Terms:
+        """On what terms this set came."""
+        values, row = current.values, self.row
+        found = self.book.find(
+            sender=(values["sender_qualifier"], values["sender"]),
+            receiver=(values["receiver_qualifier"], values["receiver"]),
+            functional_id=group.gs[1],
+            release=group.gs[8],
+            set_id=set_id,
+            lane=row.lane,
+            connection=row.connection,
+        )
+        agreement = found.agreement
+        if agreement is not None and group.values["agreement"] is None:
+            group.values["agreement"] = agreement.name
+        elif agreement is None and set_id not in ANSWERING and current.aside is None:
+            self.portion.alerts.append(
+                Alert(
+                    "no-agreement",
+                    row.lane,
+                    f"transmission:{row.id}:{values['offset']}:no-agreement:{set_id}",
+                    {"set_id": set_id, "closest": found.closest or ""},
+                    f"Interchange {values['control_number']}, group {group.gs[6]}",
+                    ("transmission", row.id),
+                    values["partner"],
                 )
-        return found
+            )
+        tolerate = agreement.tolerance if agreement else STANDARD
+        guide, approximated = Guide.nearest(group.gs[8], set_id, tolerate)
+        if guide is not None and agreement is not None:
+            guide = agreement.narrowed(guide)
+        columns = {
+            "direction": "in",
+            "lane": row.lane,
+            "company": values["company"],
+            "partner": values["partner"],
+            "agreement": agreement.name if agreement else None,
+            "standard": "x12",
+            "set_id": set_id,
+            "version": group.gs[8],
+            "part": None,
+            "place": None,
+            "payload_id": row.payload_id,
+        }
+        terms = Terms(agreement, guide, (approximated,) if approximated else (), tolerate, columns)
+        group.terms[set_id] = terms
+        return terms
 
     def _close(self, frame: InterchangeClosed) -> None:
         current = self.current

@@ -25,7 +25,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from operator import itemgetter
+from operator import is_not, itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -148,7 +148,10 @@ class Tx(View):
         if len(rows) >= COPIED and not self.is_sqlite:
             self._copy(table, names, _values(rows, names))
         elif rows:
-            self._many(_insert_sql(table, names, self._mark), _values(rows, names))
+            values = _values(rows, names)
+            if self.is_sqlite:
+                names, values = _told(names, values)
+            self._many(_insert_sql(table, names, self._mark), values)
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
         """Set columns of many rows by key. Every row names the key and the same other columns."""
@@ -260,6 +263,17 @@ def _values(rows: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[t
     if len(names) == 1:
         return [(row[names[0]],) for row in rows]
     return list(map(itemgetter(*names), rows))
+
+
+def _told(names: tuple[str, ...], values: list[tuple[Any, ...]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Without the columns that hold nothing in any row: sqlite3 binds a number ten times faster than a NULL."""
+    told = [n for n, column in enumerate(zip(*values, strict=True)) if any(map(_is_something, column))]
+    if len(told) < 2 or len(told) == len(names):
+        return names, values
+    return tuple(names[n] for n in told), list(map(itemgetter(*told), values))
+
+
+_is_something = partial(is_not, None)
 
 
 @cache
