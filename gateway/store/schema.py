@@ -6,7 +6,8 @@ Rules that hold for all of them:
   document, E-7 an envelope, L-5 a delivery, W-1041 a work item.
 - An instant is integer microseconds UTC by the database's clock; a calendar date never stands here.
 - A lane ("production" or "test") is on every row that belongs to a message.
-- A JSON column is text that holds JSON. A body is sealed (crypto.py), a key id beside it.
+- A JSON column is text that holds JSON. A body is sealed (crypto.py), a key id beside it. PostgreSQL keeps one of up to
+  8 KB in its row and compresses none: a migration says so, SQLAlchemy has no words for it.
 - On SQLite a table that holds its key and nothing else is that key's tree (`sqlite_with_rowid=False`), not two.
 - A row that is work carries the LEASE columns (lease.py). `stage` names the work that is owed and is NULL once the row
   is finished; `due_at` is NULL while nothing is owed to it by a machine.

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import OperationalError
 
-from gateway.store import events, migrations, schema
+from gateway.store import canonical_documents, events, migrations, payloads, schema
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
 from gateway.store.migrations import newer_than_code
@@ -51,6 +51,19 @@ def test_the_due_work_indexes_hold_only_due_work(store: Store) -> None:
     assert all(definition.endswith("WHERE due_at IS NOT NULL") for definition in found)
 
 
+def test_postgresql_keeps_a_sealed_body_in_its_row(store: Store) -> None:
+    if store.is_sqlite:
+        pytest.skip("SQLite keeps a row in one piece anyway")
+    with store.begin() as tx:
+        canonical_documents.store_forms(tx, [(1, canonical_documents.Form("order", 1, bytes(5_000)))])
+        payloads.store(tx, bytes(5_000), owner="acme", lane="test")
+    apart = (
+        "SELECT pg_relation_size(reltoastrelid) AS bytes FROM pg_class WHERE relname IN ('canonical', 'payload_chunk')"
+    )
+    with store.read() as view:
+        assert [row.bytes for row in view.all(text(apart))] == [0, 0]
+
+
 def test_what_was_stored_before_is_there_afterwards(
     database_kind: str, request: pytest.FixtureRequest, tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +83,7 @@ def test_what_was_stored_before_is_there_afterwards(
         with store.begin() as tx:
             (number,) = events.append(tx, [fact])
             tx.insert(schema.delivery_document, [{"delivery_id": 5, "document_id": n} for n in (7, 8)])
-        assert store.migrate() == ["0007"]
+        assert store.migrate() == ["0007", "0008"]
         with store.read() as view:
             assert [row.id for row in events.of_key(view, "return", "acme/2", "test")] == [number]
             carried = view.all(select(schema.delivery_document).order_by(schema.delivery_document.c.document_id))
