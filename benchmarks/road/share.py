@@ -1,11 +1,13 @@
 """The road as a share of the pure rate: stored bytes to canonical stored and delivery recorded.
 
-The pure rate is that of parsing, validating, mapping and writing out the same documents without a database. After each
-batch of the road such work is done in the same process for half as long, so that both see the same machine.
+The pure rate is that of parsing, validating, mapping and writing out the same documents without a database. The road is
+interrupted for a slice of it again and again, for half as long as the road has run since, so that both see the same
+machine.
 """
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +46,9 @@ class Watch:
     documents: int = 0
     _began: tuple[float, float] = field(default=(0.0, 0.0))
 
+    def __sub__(self, other: Watch) -> Watch:
+        return Watch(self.cpu - other.cpu, self.wall - other.wall)
+
     def __enter__(self) -> None:
         self._began = (time.process_time(), time.perf_counter())
 
@@ -71,10 +76,19 @@ def measure(
     url: str, book: Book, files: Sequence[bytes], documents: int, said: Callable[[str], None]
 ) -> dict[str, float]:
     """The figures of one case: `files` with `documents` in all."""
-    pure, road = Watch(), Watch()
+    pure, both = Watch(), Watch()
     collect_less()  # as the worker process does
     slice_of_orders = orders.interchange(1, SLICE)
     read_purely(book, iter(Reader([slice_of_orders])), SLICE)
+
+    def one_slice(*_: object) -> None:
+        """The next one comes when the road has used twice its time."""
+        before = pure.cpu
+        with pure:
+            read_purely(book, iter(Reader([slice_of_orders])), SLICE)
+        pure.documents += SLICE
+        signal.setitimer(signal.ITIMER_PROF, 2 * (pure.cpu - before))
+
     with Store.open(url, Keys.single(bytes(32))) as store:
         store.migrate()
         for start in range(0, len(files), 200):
@@ -84,18 +98,20 @@ def measure(
         before = _done(store)
         batches = Batches(store, stages(house(store, book)), "benchmark", Keeper(store, every_s=60))
         server, going = cpu_of_server(store.url), True
-        while going:
-            with road:
-                going = batches.step()
-            while pure.cpu < road.cpu / 2:
-                with pure:
-                    read_purely(book, iter(Reader([slice_of_orders])), SLICE)
-                pure.documents += SLICE
-            said(f"{_done(store) - before:,} of {documents:,}")
+        usual = signal.signal(signal.SIGPROF, one_slice)
+        try:
+            with both:
+                one_slice()
+                while going:
+                    going = batches.step()
+                    said(f"{pure.documents:,} purely while the road does {documents:,}")
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, usual)
         server = cpu_of_server(store.url) - server
         if (done := _done(store) - before) != documents:
             raise SystemExit(f"{done} of {documents} documents came to their end")
-    rate = pure.documents / pure.cpu
+    rate, road = pure.documents / pure.cpu, both - pure
     return {
         "pure_per_cpu_second": rate,
         "per_cpu_second": documents / road.cpu,

@@ -207,7 +207,7 @@ def carry(
 
 def _told_apart(ends: list[Carried]) -> list[Carried]:
     """Several documents of a set can share its number (two shipments in one 856): then each has a number of its own."""
-    if len({end.gist.business_key for end in ends}) == len(ends):
+    if len(ends) == 1 or len({end.gist.business_key for end in ends}) == len(ends):
         return ends
     return [
         end._replace(gist=end.gist._replace(business_key=f"{end.gist.business_key}/{part}"))
