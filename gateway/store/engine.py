@@ -21,11 +21,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
-from operator import is_not, itemgetter
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -33,11 +31,9 @@ from sqlalchemy import (
     URL,
     Connection,
     CursorResult,
-    Dialect,
     Engine,
     Executable,
     Row,
-    Select,
     Table,
     bindparam,
     create_engine,
@@ -45,14 +41,12 @@ from sqlalchemy import (
     make_url,
     select,
     text,
-    update,
 )
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import QueuePool
 
-from gateway.store import wake
-from gateway.store.among import among
+from gateway.store import statements, wake
 from gateway.store.crypto import Keys
 from gateway.store.moving import Mover
 
@@ -126,11 +120,11 @@ class View:
 
     def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows of a plain statement that runs for every file or message: it goes straight to the driver."""
-        return _quick(self.connection.connection, self.connection.dialect, statement, parameters)
+        return statements.quick(self.connection.connection, self.connection.dialect, statement, parameters)
 
     def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
-        return list(self.all(_by_ids(table, column), {"among": ids})) if ids else []
+        return list(self.all(statements.by_ids(table, column), {"among": ids})) if ids else []
 
 
 class Tx(View):
@@ -146,24 +140,24 @@ class Tx(View):
         """Insert many rows with one statement. All rows must name the same columns."""
         names = tuple(rows[0]) if rows else ()
         if len(rows) >= COPIED and not self.is_sqlite:
-            self._copy(table, names, _values(rows, names))
+            self._copy(table, names, statements.values_of(rows, names))
         elif rows:
-            values = _values(rows, names)
+            values = statements.values_of(rows, names)
             if self.is_sqlite:
-                names, values = _told(names, values)
-            self._many(_insert_sql(table, names, self._mark), values)
+                names, values = statements.told(table, names, values)
+            self._many(statements.insert(table, names, self._mark), values)
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
         """Set columns of many rows by key. Every row names the key and the same other columns."""
         if rows:
             names = (*(name for name in rows[0] if name != key), key)
-            self._many(_update_sql(table, names, self._mark), _values(rows, names))
+            self._many(statements.update_by(table, names, self._mark), statements.values_of(rows, names))
 
     def put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, or replace those with the same primary key. All rows must name the same columns."""
         if rows:
             names = tuple(rows[0])
-            self._many(_put_sql(table, names, self._mark), _values(rows, names))
+            self._many(statements.put(table, names, self._mark), statements.values_of(rows, names))
 
     def set(self, table: Table, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         """Set columns of rows by id: whatever each row names, and one statement for all rows that get the same."""
@@ -176,7 +170,8 @@ class Tx(View):
             if len(ids) < TOGETHER:
                 alone.setdefault(names, []).extend({"id": row_id, **dict(items)} for row_id in ids)
             else:
-                self.execute(_set_sql(table, names), {"among": ids} | {f"_{name}": value for name, value in items})
+                values = {f"_{name}": value for name, value in items}
+                self.execute(statements.set_same(table, names), {"among": ids, **values})
         for rows in alone.values():
             self.update(table, rows)
 
@@ -186,14 +181,14 @@ class Tx(View):
 
     def _many(self, statement: str, parameters: list[tuple[Any, ...]]) -> None:
         """Straight to the driver: building each row's parameters in SQLAlchemy costs more than storing the row."""
-        with _cursor(self.connection.connection, self.connection.dialect, statement) as cursor:
+        with statements.cursor_of(self.connection.connection, self.connection.dialect, statement) as cursor:
             cursor.executemany(statement, parameters)
 
     def _copy(self, table: Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Many rows into PostgreSQL: COPY costs us a fifth of what a statement a row does."""
-        statement, types = _copy_sql(table, names, self.connection.dialect)
+        statement, types = statements.copy(table, names, self.connection.dialect)
         with (
-            _cursor(self.connection.connection, self.connection.dialect, statement) as cursor,
+            statements.cursor_of(self.connection.connection, self.connection.dialect, statement) as cursor,
             cursor.copy(statement) as copying,
         ):
             copying.set_types(types)
@@ -218,22 +213,11 @@ class Tx(View):
             call()
 
 
-@contextmanager
-def _cursor(connection: PoolProxiedConnection, dialect: Dialect, statement: str) -> Iterator[Any]:
-    """The driver's own: SQLAlchemy's way there costs more than a statement. Errors are SQLAlchemy's."""
-    error = dialect.loaded_dbapi.Error
-    cursor = connection.cursor()
-    try:
-        yield cursor
-    except error as seen:
-        _shortened(seen)
-        raise DBAPIError.instance(statement, None, seen, error, hide_parameters=True) from seen
-    finally:
-        cursor.close()
+_TAKE_TURNS = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(%s::text[]) AS name"
 
 
 def _begin(statement: str, connection: Connection) -> None:
-    with _cursor(connection.connection, connection.dialect, statement) as cursor:
+    with statements.cursor_of(connection.connection, connection.dialect, statement) as cursor:
         cursor.execute(statement)
 
 
@@ -242,101 +226,14 @@ def _set(connection: Connection, pragmas: Sequence[str]) -> None:
         _begin(f"PRAGMA {pragma}", connection)
 
 
-def _quick(
-    connection: PoolProxiedConnection, dialect: Dialect, statement: Executable, parameters: Mapping[str, Any]
-) -> list[Any]:
-    sql, places, row = _plain(statement, dialect)
-    with _cursor(connection, dialect, sql) as cursor:
-        cursor.execute(sql, [parameters[name] for name in places] if places is not None else parameters)
-        return [row(values) for values in cursor.fetchall()]
-
-
-@cache
-def _by_ids(table: Table, column: str) -> Select[Any]:
-    return select(table).where(among(table.c[column]))
-
-
-def _values(rows: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    for row in rows:
-        if len(row) != len(names):
-            raise ValueError(f"rows of one statement differ in their columns: {sorted(set(row) ^ set(names))}")
-    if len(names) == 1:
-        return [(row[names[0]],) for row in rows]
-    return list(map(itemgetter(*names), rows))
-
-
-def _told(names: tuple[str, ...], values: list[tuple[Any, ...]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Without the columns that hold nothing in any row: sqlite3 binds a number ten times faster than a NULL."""
-    told = [n for n, column in enumerate(zip(*values, strict=True)) if any(map(_is_something, column))]
-    if len(told) < 2 or len(told) == len(names):
-        return names, values
-    return tuple(names[n] for n in told), list(map(itemgetter(*told), values))
-
-
-_is_something = partial(is_not, None)
-
-
-@cache
-def _insert_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
-    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join([mark] * len(names))})'  # noqa: S608 - our names
-
-
-@cache
-def _put_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
-    keys = [column.name for column in table.primary_key]
-    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
-    return f"{_insert_sql(table, names, mark)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}"
-
-
-@cache
-def _plain(statement: Any, dialect: Dialect) -> tuple[str, list[str] | None, Callable[[Sequence[Any]], Any]]:
-    """Its text, the names of its parameters in their places (None: they go by name), and what makes a row of values."""
-    compiled = statement.compile(dialect=dialect)
-    row = namedtuple("row", statement.exported_columns.keys())  # type: ignore[misc]
-    return str(compiled), compiled.positiontup if compiled.positional else None, row._make
-
-
-@cache
-def _copy_sql(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, list[str]]:
-    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
-    types = [str(table.c[name].type.compile(dialect)).lower() for name in names]
-    return f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT BINARY)', types
-
-
-@cache
-def _update_sql(table: Table, names: tuple[str, ...], mark: str) -> str:
-    *changed, key = (table.c[name].name for name in names)
-    settings = ", ".join(f'"{name}" = {mark}' for name in changed)
-    return f'UPDATE "{table.name}" SET {settings} WHERE "{key}" = {mark}'  # noqa: S608 - our names
-
-
-_TAKE_TURNS = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(%s::text[]) AS name"
-
-
-@cache
-def _set_sql(table: Table, names: tuple[str, ...]) -> Executable:
-    changed = {name: bindparam(f"_{name}", type_=table.c[name].type) for name in names}
-    return update(table).where(among(table.c.id)).values(changed)
-
-
 def _said_otherwise(context: ExceptionContext) -> Exception | None:
     """To us a database that was made read-only is one that cannot be used now, as on SQLite."""
     error = context.original_exception
     if getattr(error, "sqlstate", None) == READ_ONLY:
         return OperationalError(context.statement, None, error, hide_parameters=True)
-    if isinstance(context.sqlalchemy_exception, DBAPIError) and _shortened(error):
+    if isinstance(context.sqlalchemy_exception, DBAPIError) and statements.shortened(error):
         return type(context.sqlalchemy_exception)(context.statement, None, error, hide_parameters=True)
     return None
-
-
-def _shortened(error: BaseException) -> bool:
-    """PostgreSQL tells the whole row that broke a constraint: what partners sent, which has no place in a log."""
-    said = getattr(error, "diag", None)
-    if said is None or not said.message_detail:
-        return False
-    error.args = (said.message_primary,)
-    return True
 
 
 def _as_the_server_says(connection: Any, *_: object) -> None:
@@ -488,7 +385,7 @@ class Store:
         """The rows of one plain statement that runs for every request, in no transaction: it sees what is committed."""
         connection = self.readers.raw_connection()
         try:
-            return _quick(connection, self.readers.dialect, statement, parameters)
+            return statements.quick(connection, self.readers.dialect, statement, parameters)
         finally:
             connection.close()
 

@@ -69,21 +69,27 @@ def store(
     if isinstance(content, bytes):
         return store_many(tx, [Body(content, owner, lane, media_type, digest)])[0]
     (payload_id,) = ids.take(tx, "payload")
-    hasher, size, n, waiting = hashlib.sha256(), 0, 0, bytearray()
-    for piece in content:
+    hasher, size = hashlib.sha256(), 0
+    for n, chunk in enumerate(in_chunks(content)):
         if digest is None:
-            hasher.update(piece)
-        size += len(piece)
-        waiting += piece
-        while len(waiting) >= CHUNK:
-            tx.insert(_chunk, [_sealed(tx.keys, payload_id, n, owner, bytes(waiting[:CHUNK]))])
-            del waiting[:CHUNK]
-            n += 1
-    if waiting:
-        tx.insert(_chunk, [_sealed(tx.keys, payload_id, n, owner, bytes(waiting))])
+            hasher.update(chunk)
+        size += len(chunk)
+        tx.insert(_chunk, [_sealed(tx.keys, payload_id, n, owner, chunk)])
     digest = digest or hasher.hexdigest()
     tx.insert(schema.payload, [_row(tx, payload_id, owner, lane, digest, size, media_type)])
     return Stored(payload_id, digest, size)
+
+
+def in_chunks(content: Iterable[bytes]) -> Iterator[bytes]:
+    """A body that comes in pieces of any size, as it is stored: CHUNK bytes at a time, the last one shorter."""
+    waiting = bytearray()
+    for piece in content:
+        waiting += piece
+        while len(waiting) >= CHUNK:
+            yield bytes(waiting[:CHUNK])
+            del waiting[:CHUNK]
+    if waiting:
+        yield bytes(waiting)
 
 
 def store_many(tx: Tx, bodies: Sequence[Body]) -> list[Stored]:

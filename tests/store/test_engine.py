@@ -214,6 +214,12 @@ def test_many_rows_are_stored_as_few_are_and_fail_as_few_do(store: Store) -> Non
 PAYLOAD = {"owner": "o", "lane": "test", "sha256": "", "size": 1, "media_type": None, "created_at": 1}
 
 
+def test_nothing_in_a_column_that_has_a_default_is_an_error_and_not_the_default(store: Store) -> None:
+    for n in (1, 6):  # by statement and by COPY
+        with pytest.raises(IntegrityError), store.begin() as tx:
+            documents(tx, n, attempts=None)
+
+
 def test_a_process_without_free_files_commits_and_takes_nobodys_pipe_away(database_url: str, keys: Keys) -> None:
     with Store.open(database_url, keys) as store:
         listener = store.listen()
