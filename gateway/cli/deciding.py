@@ -6,11 +6,20 @@ import getpass
 import json
 import re
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import typer
 
+from gateway.cli.opening import opened_store
 from gateway.cli.stop import Stop
+from gateway.pipeline.again import CannotRunAgain
 from gateway.pipeline.preview import Preview
+from gateway.store.engine import Tx, View
+
+Done = TypeVar("Done")
+
+LEFT = 1  # exit code: it was shown and not done
 
 
 def number_of(name: str, letters: str) -> tuple[str, int]:
@@ -32,14 +41,27 @@ def plain(preview: Preview, *, done: bool) -> dict[str, object]:
     return {"title": preview.title, "effects": list(preview.effects), "done": done}
 
 
-def shown_and_decided(verb: str, preview: Preview, *, yes: bool, as_json: bool) -> bool:
-    """The preview, then whether to go on; a script reads one object, here where nothing is done."""
-    if as_json:
-        if not yes:
-            print(json.dumps(plain(preview, done=False)))
-        return yes
-    show(preview)
-    return decided(verb, yes=yes)
+def shown_then_done(
+    verb: str, look: Callable[[View], Preview], do: Callable[[Tx], Done], *, yes: bool, as_json: bool
+) -> tuple[Preview, Done]:
+    """Show what would follow; do it if that is wanted. A script reads one object, here where nothing is done.
+
+    Raises Stop where it cannot be done, and typer.Exit where it was left.
+    """
+    with opened_store() as store:
+        try:
+            with store.read() as view:
+                preview = look(view)
+            if not as_json:
+                show(preview)
+            elif not yes:
+                print(json.dumps(plain(preview, done=False)))
+            if not (yes if as_json else decided(verb, yes=yes)):
+                raise typer.Exit(LEFT)
+            with store.begin() as tx:
+                return preview, do(tx)
+        except CannotRunAgain as error:
+            raise Stop(str(error)) from None
 
 
 def decided(verb: str, *, yes: bool) -> bool:

@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.deciding import number_of, plain, shown_and_decided, who
-from gateway.cli.opening import opened_store
-from gateway.cli.stop import Stop
+from gateway.cli.deciding import number_of, plain, shown_then_done, who
 from gateway.pipeline import again, preview
 
 app = typer.Typer(add_completion=False)
-
-LEFT = 1  # exit code: it was shown and not done
 
 
 @app.command()
@@ -30,16 +26,9 @@ def reprocess(
     letter, number = number_of(name, "TD")
     look = preview.reprocess_transmission if letter == "T" else preview.reprocess_document
     run = again.reprocess_transmission if letter == "T" else again.reprocess_document
-    with opened_store() as store:
-        try:
-            with store.read() as view:
-                shown = look(view, number)
-            if not shown_and_decided("run", shown, yes=yes, as_json=as_json):
-                raise typer.Exit(LEFT)
-            with store.begin() as tx:
-                run(tx, number, by=who())
-        except again.CannotRunAgain as error:
-            raise Stop(str(error)) from None
+    shown, _ = shown_then_done(
+        "run", lambda view: look(view, number), lambda tx: run(tx, number, by=who()), yes=yes, as_json=as_json
+    )
     if as_json:
         print(json.dumps(plain(shown, done=True) | {"id": f"{letter}-{number}"}))
         return

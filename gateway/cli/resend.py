@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.deciding import number_of, plain, shown_and_decided, who
-from gateway.cli.opening import opened_store
-from gateway.cli.stop import Stop
+from gateway.cli.deciding import number_of, plain, shown_then_done, who
 from gateway.pipeline import again, preview
+from gateway.store.engine import View
 
 app = typer.Typer(add_completion=False)
-
-LEFT = 1  # exit code: it was shown and not done
 
 
 @app.command()
@@ -28,18 +25,18 @@ def resend(
     Exit code 0: it is on its way. 1: nothing was done. 2: it cannot be sent again.
     """
     letter, number = number_of(name, "LD")
-    with opened_store() as store:
-        try:
-            with store.read() as view:
-                delivery_id = preview.delivery_of(view, number) if letter == "D" else number
-                look = preview.resend(view, delivery_id)
-            if not shown_and_decided("send", look, yes=yes, as_json=as_json):
-                raise typer.Exit(LEFT)
-            with store.begin() as tx:
-                sending = again.resend(tx, delivery_id, by=who())
-        except again.CannotRunAgain as error:
-            raise Stop(str(error)) from None
+    delivery_id = number
+
+    def look(view: View) -> preview.Preview:
+        nonlocal delivery_id  # what was shown is what is sent
+        if letter == "D":
+            delivery_id = preview.delivery_of(view, number)
+        return preview.resend(view, delivery_id)
+
+    shown, sending = shown_then_done(
+        "send", look, lambda tx: again.resend(tx, delivery_id, by=who()), yes=yes, as_json=as_json
+    )
     if as_json:
-        print(json.dumps(plain(look, done=True) | {"id": f"L-{sending}"}))
+        print(json.dumps(plain(shown, done=True) | {"id": f"L-{sending}"}))
         return
     print(f"On its way as L-{sending}. `gateway trace L-{sending}` shows what comes of it.")

@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.deciding import number_of, plain, shown_and_decided, who
-from gateway.cli.opening import opened_store
-from gateway.cli.stop import Stop
+from gateway.cli.deciding import number_of, plain, shown_then_done, who
 from gateway.pipeline import again, preview
 
 app = typer.Typer(add_completion=False)
-
-LEFT = 1  # exit code: it was shown and not done
 
 
 @app.command()
@@ -28,14 +24,11 @@ def skip(
     Exit code 0: it is skipped. 1: nothing was done. 2: it cannot be skipped.
     """
     _, number = number_of(name, "L")
-    with opened_store() as store:
-        try:
-            with store.read() as view:
-                look = preview.skip(view, number)
-            if not shown_and_decided("skip", look, yes=yes, as_json=as_json):
-                raise typer.Exit(LEFT)
-            with store.begin() as tx:
-                again.skip(tx, number, by=who())
-        except again.CannotRunAgain as error:
-            raise Stop(str(error)) from None
-    print(json.dumps(plain(look, done=True) | {"id": f"L-{number}"}) if as_json else f"L-{number} is skipped.")
+    shown, _ = shown_then_done(
+        "skip",
+        lambda view: preview.skip(view, number),
+        lambda tx: again.skip(tx, number, by=who()),
+        yes=yes,
+        as_json=as_json,
+    )
+    print(json.dumps(plain(shown, done=True) | {"id": f"L-{number}"}) if as_json else f"L-{number} is skipped.")
