@@ -32,18 +32,16 @@ def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) 
         raise CannotRunAgain(f"there is no document D-{document_id}")
     if lease.is_stopped(row):
         lease.restart(tx, document, [document_id], due_at=tx.now + after_us)
-        _settle(tx, "document", document_id, by)
-        note(tx, by, "reprocess", f"D-{document_id}")
-        return
-    now, stage = way_back(tx, row)
-    _still_there(tx, row.payload_id, f"D-{document_id}")
-    values = {"status": now, "stage": stage, "due_at": tx.now + after_us, "attempts": 0, "updated_at": tx.now}
-    if stage == "write":  # what its envelope says of it counts no more: it gets another one
-        values |= {"interchange_id": None, "group_id": None, "control_number": None}
-    tx.execute(update(document).where(document.c.id == document_id).values(**values))
+    else:
+        now, stage = way_back(tx, row)
+        _still_there(tx, row.payload_id, f"D-{document_id}")
+        values = {"status": now, "stage": stage, "due_at": tx.now + after_us, "attempts": 0, "updated_at": tx.now}
+        if stage == "write":  # what its envelope says of it counts no more: it gets another one
+            values |= {"interchange_id": None, "group_id": None, "control_number": None}
+        tx.execute(update(document).where(document.c.id == document_id).values(**values))
+        tx.wake(stage)
     _settle(tx, "document", document_id, by)
     note(tx, by, "reprocess", f"D-{document_id}")
-    tx.wake(stage)
 
 
 def way_back(view: View, row: Any) -> tuple[DocumentStatus, str]:
@@ -93,18 +91,22 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
         raise CannotRunAgain(f"there is no transmission T-{transmission_id}")
     if lease.is_stopped(row):
         lease.restart(tx, transmission, [transmission_id])
-        _settle(tx, "transmission", transmission_id, by)
-        note(tx, by, "reprocess", f"T-{transmission_id}")
-        return
+    else:
+        _read_anew(tx, row)
+    _settle(tx, "transmission", transmission_id, by)
+    note(tx, by, "reprocess", f"T-{transmission_id}")
+
+
+def _read_anew(tx: Tx, row: Any) -> None:
     if row.stage is not None:
-        raise CannotRunAgain(f"T-{transmission_id} is being read")
+        raise CannotRunAgain(f"T-{row.id} is being read")
     if row.payload_id is None:
-        raise CannotRunAgain(f"nothing could be had from T-{transmission_id}; ask for it again")
-    _still_there(tx, row.payload_id, f"T-{transmission_id}")
+        raise CannotRunAgain(f"nothing could be had from T-{row.id}; ask for it again")
+    _still_there(tx, row.payload_id, f"T-{row.id}")
     stage = "settle" if row.media_type == RECEIPT else "unwrap"
     tx.execute(
         update(transmission)
-        .where(transmission.c.id == transmission_id)
+        .where(transmission.c.id == row.id)
         .values(
             status=TransmissionStatus.RECEIVED,
             stage=stage,
@@ -114,8 +116,6 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
             reason=RUN_AGAIN,
         )
     )
-    _settle(tx, "transmission", transmission_id, by)
-    note(tx, by, "reprocess", f"T-{transmission_id}")
     tx.wake(stage)
 
 

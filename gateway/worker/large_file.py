@@ -8,12 +8,11 @@ receives it, and fails if another worker has taken the file over meanwhile.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.store import ids, payloads, uploads
 from gateway.store.engine import Store, Tx
-from gateway.store.payloads import CHUNK
 from gateway.store.retry import SECOND
 
 TOGETHER = 8  # pieces a commit
@@ -53,7 +52,7 @@ def store(store: Store, connection: str, lane: str, name: str, content: Iterable
         before = uploads.standing(tx, [(connection, name)])
         uploads.put(tx, [{**begun, "payload_id": payload_id, "writer": str(payload_id)}], before)
     digest, size, pieces = hashlib.sha256(), 0, list[Piece]()
-    for n, plain in enumerate(_chunks(content)):
+    for n, plain in enumerate(payloads.in_chunks(content)):
         if len(pieces) == TOGETHER:
             with store.begin(lasting=False) as tx:
                 _stage(tx, connection, name, payload_id, pieces, size)
@@ -62,17 +61,6 @@ def store(store: Store, connection: str, lane: str, name: str, content: Iterable
         size += len(plain)
         pieces.append((n, plain))
     return LargeFile(connection, lane, name, payload_id, digest.hexdigest(), size, pieces)
-
-
-def _chunks(content: Iterable[bytes]) -> Iterator[bytes]:
-    waiting = bytearray()
-    for block in content:
-        waiting += block
-        while len(waiting) >= CHUNK:
-            yield bytes(waiting[:CHUNK])
-            del waiting[:CHUNK]
-    if waiting:
-        yield bytes(waiting)
 
 
 def _stage(tx: Tx, connection: str, name: str, payload_id: int, pieces: Sequence[Piece], size: int) -> None:

@@ -77,16 +77,5 @@ def test_what_a_receipt_acknowledged_survives_a_power_cut(sqlite_template: Path,
 @pytest.mark.parametrize("mode", ["OFF", "NORMAL"])
 def test_this_test_sees_a_door_that_does_not_sync(sqlite_template: Path, tmp_path: Path, keys: Keys, mode: str) -> None:
     disk = Disk()
-
-    def careless(path: str, **how: Any) -> Any:
-        connection = disk.connect(path, **how)
-        execute = connection.execute
-
-        def weakened(statement: str, *rest: Any) -> Any:
-            return execute(statement.replace("synchronous=FULL", f"synchronous={mode}"), *rest)
-
-        connection.execute = weakened  # type: ignore[method-assign]
-        return connection
-
     with pytest.raises(AssertionError, match="something acknowledged is gone"):
-        acknowledge_and_cut(sqlite_template, tmp_path, keys, careless, disk)
+        acknowledge_and_cut(sqlite_template, tmp_path, keys, disk.careless(mode), disk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,21 @@ class Disk:
     def connect(self, path: str, *, timeout: float, isolation_level: None, check_same_thread: bool) -> Connection:
         """What Store.open calls in the place of sqlite3.connect."""
         return Connection(apsw.Connection(path, vfs=self.name), timeout)
+
+    def careless(self, mode: str) -> Callable[..., Connection]:
+        """The same for a store that says synchronous=`mode` where it means FULL."""
+
+        def connect(path: str, **how: Any) -> Connection:
+            connection = self.connect(path, **how)
+            execute = connection.execute
+
+            def weakened(statement: str, *rest: Any) -> Any:
+                return execute(statement.replace("synchronous=FULL", f"synchronous={mode}"), *rest)
+
+            connection.execute = weakened  # type: ignore[method-assign]
+            return connection
+
+        return connect
 
 
 def _apply(content: bytearray, change: Write | int) -> None:

@@ -65,21 +65,8 @@ def test_what_was_acknowledged_survives_a_power_cut(sqlite_template: Path, tmp_p
 def test_this_test_sees_a_database_that_does_not_sync(
     sqlite_template: Path, tmp_path: Path, keys: Keys, mode: str
 ) -> None:
-    def careless(disk: Disk) -> Callable[..., Any]:
-        def connect(path: str, **how: Any) -> Any:
-            connection = disk.connect(path, **how)
-            execute = connection.execute
-
-            def weakened(statement: str, *rest: Any) -> Any:
-                return execute(statement.replace("synchronous=FULL", f"synchronous={mode}"), *rest)
-
-            connection.execute = weakened  # type: ignore[method-assign]
-            return connection
-
-        return connect
-
     with pytest.raises(AssertionError, match="something acknowledged is gone"):
-        acknowledge_and_cut(sqlite_template, tmp_path, keys, careless)
+        acknowledge_and_cut(sqlite_template, tmp_path, keys, lambda disk: disk.careless(mode))
 
 
 def test_what_may_be_taken_back_goes_as_a_whole_and_lasts_with_what_lasts_after_it(

@@ -167,7 +167,6 @@ def test_a_large_file_is_stored_in_pieces_and_once_whoever_dies_in_between(
     house: House, folder: DirectoryChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedules, "AT_ONCE", 3)
-    monkeypatch.setattr(large_file, "CHUNK", 10)
     monkeypatch.setattr(payloads, "CHUNK", 10)
     content = bytes(range(250))
     (tmp_path / "in" / "large.edi").write_bytes(content)
