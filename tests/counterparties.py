@@ -35,9 +35,11 @@ class Simulator:
         return process
 
     def restart(self) -> None:
-        port = self.url.rpartition(":")[2]
         self.stop()
-        self.process = self._start(port)
+        self.start_again()
+
+    def start_again(self) -> None:
+        self.process = self._start(self.url.rpartition(":")[2])
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -46,10 +48,10 @@ class Simulator:
         self.process.stdout.close()
 
     def control(self, **order: Any) -> None:
-        httpx.post(f"{self.url}/control", json=order, trust_env=False).raise_for_status()
+        httpx.post(f"{self.url}/control", json=order, trust_env=False, timeout=60).raise_for_status()
 
     def summary(self) -> Any:
-        return httpx.get(f"{self.url}/control", trust_env=False).json()
+        return httpx.get(f"{self.url}/control", trust_env=False, timeout=60).json()
 
     def arrivals(self, key: str, method: str | None = None) -> list[dict[str, Any]]:
         """Every request that carried this key, in its body or its query."""

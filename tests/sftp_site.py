@@ -175,5 +175,5 @@ def served(store: Store, book: Book, folder: Path, **options: Any) -> Iterator[S
         for transport in site.clients:
             transport.close()
         server.stop()
-        thread.join(10)
+        thread.join(60)
         keeper.close()

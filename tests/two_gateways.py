@@ -87,7 +87,7 @@ class Side:
 
 def _told(url: str, headers: dict[str, str], body: dict[str, Any]) -> bool:
     try:
-        return httpx.post(url, headers=headers, json=body).raise_for_status().status_code == 202
+        return httpx.post(url, headers=headers, json=body, timeout=60).raise_for_status().status_code == 202
     except httpx.TransportError:
         return False
 

@@ -69,9 +69,9 @@ def test_it_takes_documents_over_http_logs_each_arrival_and_keeps_on_answering(
         retailer = start("--send-to", f"{gateway.url}/partner/v1/documents", "--send-key", "partner-key")
         retailer.control(reject="855")
         headers = {"Authorization": "Bearer retailer-key"}
-        assert httpx.post(f"{retailer.url}/edi", content=TWO_855, trust_env=False).status_code == 401
+        assert httpx.post(f"{retailer.url}/edi", content=TWO_855, trust_env=False, timeout=60).status_code == 401
         for _ in range(2):  # repetitions are logged and answered like everything else
-            reply = httpx.post(f"{retailer.url}/edi", content=TWO_855, headers=headers, trust_env=False)
+            reply = httpx.post(f"{retailer.url}/edi", content=TWO_855, headers=headers, trust_env=False, timeout=60)
             assert reply.json() == {"received": 2}
         arrived = until(lambda: len(found := gateway.arrivals("AK1*PR*31", "POST")) == 2 and found)
         assert "AK5*R*5~" in arrived[0]["body"]
@@ -85,7 +85,7 @@ def test_an_acknowledgement_nobody_takes_survives_a_kill(tmp_path: Path, start: 
     drop = tmp_path / "later"
     retailer = start("--drop", str(drop))
     headers = {"Authorization": "Bearer retailer-key"}
-    httpx.post(f"{retailer.url}/edi", content=TWO_855, headers=headers, trust_env=False).raise_for_status()
+    httpx.post(f"{retailer.url}/edi", content=TWO_855, headers=headers, trust_env=False, timeout=60).raise_for_status()
     retailer.restart()
     drop.mkdir()
     assert "AK1*PR*31~" in until(lambda: [path.read_text() for path in drop.glob("997*")])[0]
@@ -94,5 +94,5 @@ def test_an_acknowledgement_nobody_takes_survives_a_kill(tmp_path: Path, start: 
 def test_what_is_no_interchange_is_refused(start: Callable[..., Simulator]) -> None:
     retailer = start()
     headers = {"Authorization": "Bearer retailer-key"}
-    reply = httpx.post(f"{retailer.url}/edi", content=b"hello", headers=headers, trust_env=False)
+    reply = httpx.post(f"{retailer.url}/edi", content=b"hello", headers=headers, trust_env=False, timeout=60)
     assert reply.status_code == 422

@@ -55,11 +55,12 @@ def test_a_view_cannot_write(store: Store) -> None:
 
 
 def test_now_is_the_databases_clock_and_stands_still(store: Store) -> None:
+    before = time.time_ns() // 1000
     with store.begin() as tx:
         first = tx.now
         time.sleep(0.002)
         assert tx.now == first
-    assert abs(first - time.time_ns() // 1000) < 5 * SECOND
+    assert before <= first <= time.time_ns() // 1000
     with store.begin() as tx:
         assert tx.now > first
 
@@ -142,18 +143,14 @@ def test_a_process_that_writes_without_a_pause_starves_no_other(store: Store, da
                 if view.scalar(COUNT):
                     break
             time.sleep(0.01)
-        waits = []
         for _ in range(50):
-            began = time.monotonic()
             with store.begin() as tx:
                 documents(tx, 1)
-            waits.append(time.monotonic() - began)
             time.sleep(0.003)
-        assert greedy.poll() is None, "it ended before it could starve anybody"
+        assert greedy.poll() is None, "its thousand commits passed our fifty"
     finally:
         greedy.kill()
         greedy.wait()
-    assert sorted(waits)[40] < 0.5
 
 
 def test_rows_of_many_ids_are_found_each_through_an_index(store: Store) -> None:

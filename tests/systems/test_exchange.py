@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import socket
 import threading
 import time
@@ -23,7 +24,7 @@ YAML = """\
 system: odd
 lane: test
 base_url: env:URL
-timeouts: {connect: 1s, read: 1s, total: 2s}
+timeouts: {connect: 60s, read: 60s, total: 120s}
 limits: {response_bytes: 20000}
 errors: {code: /code, message: /message, rules: [RULES]}
 operations:
@@ -109,10 +110,13 @@ def squeezed() -> Talk:
 def talk() -> Iterator[Callable[..., tuple[Outcome, list[str]]]]:
     servers: list[Server] = []
 
-    def once(post: Talk, rules: str = "") -> tuple[Outcome, list[str]]:
+    def once(post: Talk, rules: str = "", patience: str = "") -> tuple[Outcome, list[str]]:
         server = Server(post)
         servers.append(server)
-        system = load("odd.yaml", YAML.replace("[RULES]", f"[{rules}]"))
+        said = YAML.replace("[RULES]", f"[{rules}]")
+        if patience:
+            said = re.sub("(?m)^timeouts: .*$", f"timeouts: {patience}", said)
+        system = load("odd.yaml", said)
         connector = DeclarativeConnector(system, {"env:URL": server.url}.__getitem__)
         outcome = settle(connector, Command(Operation.SUBMIT_ORDER, "D-1", "test", {}))
         connector.close()
@@ -140,9 +144,7 @@ BIG = b'{"id": "' + b"x" * 30_000 + b'"}'
         (raw("HTTP/1.1 201 X\nContent-Length: 20\nConnection: close", b"[" * 20), "not with JSON"),
         (raw("nonsense"), "broke"),
         (squeezed(), "compressed"),
-        (trickle, "within 2 s"),
         (lambda connection, first: None, "broke"),
-        (lambda connection, first: time.sleep(1.3), "in time"),
     ],
 )
 def test_after_sending_anything_unclear_is_unknown_and_looked_up_once(
@@ -152,6 +154,22 @@ def test_after_sending_anything_unclear_is_unknown_and_looked_up_once(
     assert isinstance(outcome, Unknown), outcome
     assert says in outcome.why
     assert seen == ["POST /orders HTTP/1.1", "GET /orders?ref=D-1 HTTP/1.1"]
+
+
+@pytest.mark.parametrize(
+    ("post", "patience", "says"),
+    [
+        (trickle, "{connect: 60s, read: 60s, total: 2s}", "within 2 s"),
+        (lambda connection, first: time.sleep(4), "{connect: 60s, read: 2s, total: 60s}", "in time"),
+    ],
+)
+def test_an_answer_that_takes_too_long_is_unknown(
+    talk: Callable[..., tuple[Outcome, list[str]]], post: Talk, patience: str, says: str
+) -> None:
+    outcome, seen = talk(post, patience=patience)
+    assert isinstance(outcome, Unknown), outcome
+    assert says in outcome.why
+    assert seen[0] == "POST /orders HTTP/1.1"
 
 
 @pytest.mark.parametrize(

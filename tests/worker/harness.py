@@ -84,7 +84,7 @@ def tell(tx: Tx, rows: Sequence[Record]) -> list[tuple[Record, dict[str, Any]]]:
 
 def send(store: Store, port: int, row: Record) -> str:
     body = payloads.read_all(store, row.payload_id)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", "/", body, {"Idempotency-Key": row.idempotency_key})
         return "" if connection.getresponse().status == 200 else "refused"

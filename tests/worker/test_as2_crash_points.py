@@ -160,7 +160,7 @@ def test_an_endpoint_that_dies_before_or_after_its_commit(
     body = message.body()
 
     def send() -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{port}/as2", headers=message.headers, content=body, timeout=30)
+        return httpx.post(f"http://127.0.0.1:{port}/as2", headers=message.headers, content=body, timeout=60)
 
     with serving(database_url, tmp_path, port, moment, 1) as first:
         with pytest.raises(httpx.TransportError):

@@ -149,7 +149,7 @@ def test_a_full_waiting_room_says_busy_and_when_to_come_back(store: Store) -> No
         committer.submit("z")
     assert 1 <= refused.value.retry_after_s <= 60
     go_on.set()
-    assert under_way.result(10) != waits.result(10)
+    assert under_way.result(60) != waits.result(60)
     committer.store("z")
     committer.close()
     assert len(stored(store)) == 3

@@ -23,7 +23,7 @@ from gateway.worker.supervisor import Child, Supervisor
 logging.basicConfig(level="INFO", format="%(message)s")
 children = [Child(name, [sys.executable, "-c", sys.argv[2], name]) for name in sys.argv[1].split(",")]
 died = lambda owner: os.write(1, f"died {owner}\n".encode())  # one write: others write to the same file
-raise SystemExit(Supervisor(children, grace_s=2, environment=os.environ, died=died).run())
+raise SystemExit(Supervisor(children, grace_s=float(sys.argv[3]), environment=os.environ, died=died).run())
 """
 OBEDIENT = r"""
 import os, signal, sys, threading
@@ -43,10 +43,10 @@ SHORT_LIVED = "raise SystemExit(3)"
 class Family:
     """A supervisor and its children, and what they say."""
 
-    def __init__(self, folder: Path, names: str, child: str) -> None:
+    def __init__(self, folder: Path, names: str, child: str, grace_s: float) -> None:
         self._log = folder / "log"
         with self._log.open("wb") as log:
-            command = [sys.executable, "-c", PARENT, names, child]
+            command = [sys.executable, "-c", PARENT, names, child, str(grace_s)]
             self.parent = subprocess.Popen(command, stdout=log, stderr=log)
 
     @property
@@ -56,7 +56,7 @@ class Family:
     def pids(self) -> list[int]:
         return [int(line.split()[2]) for line in self.said if line.startswith("up ")]
 
-    def until(self, true: Callable[[], bool], within_s: float = 20) -> None:
+    def until(self, true: Callable[[], bool], within_s: float = 120) -> None:
         deadline = time.monotonic() + within_s
         while not true():
             assert time.monotonic() < deadline, self.said
@@ -75,7 +75,8 @@ def family(tmp_path: Path) -> Iterator[Callable[[str, str], Family]]:
     made: list[Family] = []
 
     def make(names: str, child: str) -> Family:
-        made.append(Family(tmp_path, names, child))
+        grace_s = 1.0 if child == DEAF else 100.0
+        made.append(Family(tmp_path, names, child, grace_s))
         return made[-1]
 
     yield make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import collections
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,9 @@ from gateway.worker.polls import Polls, Schedule
 from gateway.worker.stage import Stage
 from gateway.worker.worker import Worker
 from tests.store.rows import deliveries, documents
+
+LOOKS_A_SECOND = 20
+"""Of a worker with nothing to do: one at each stage and errand, and some to spare."""
 
 
 def stage(work: Callable[[Sequence[Record]], Sequence[Any]] = list) -> Stage:
@@ -56,12 +59,11 @@ def running(worker: Worker) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def until(true: Callable[[], bool], within_s: float = 30) -> float:
-    began = time.monotonic()
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
     while not true():
-        assert time.monotonic() - began < within_s, "it did not happen"
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.005)
-    return time.monotonic() - began
 
 
 def rows(store: Store, table: Any) -> list[Record]:
@@ -73,13 +75,23 @@ def all_are(store: Store, table: Any, status: str) -> bool:
     return {row.status for row in rows(store, table)} == {status}
 
 
-def test_a_hint_is_faster_than_the_poll(store: Store) -> None:
+def leased_until(store: Store, delivery_id: int) -> int:
+    return next(one.lease_until for one in rows(store, schema.delivery) if one.id == delivery_id)
+
+
+def test_a_hint_is_heard_by_who_sleeps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.worker.worker.POLL_S", 3600.0)
+
+    def is_done_once_told() -> bool:
+        with store.begin() as tx:
+            tx.wake("translate")  # again and again: it may not listen yet
+        return all_are(store, schema.document, "done")
+
     with running(Worker(store, [stage()])):
         time.sleep(0.5)  # it found nothing and sleeps
         with store.begin() as tx:
             documents(tx, 1)
-            tx.wake("translate")
-        assert until(lambda: all_are(store, schema.document, "done")) < 0.5
+        until(is_done_once_told)
 
 
 def test_work_is_found_without_a_hint(store: Store) -> None:
@@ -87,7 +99,7 @@ def test_work_is_found_without_a_hint(store: Store) -> None:
         time.sleep(0.3)
         with store.begin() as tx:
             documents(tx, 1)
-        until(lambda: all_are(store, schema.document, "done"), 5)
+        until(lambda: all_are(store, schema.document, "done"))
 
 
 def test_a_delivery_is_tried_again_and_every_attempt_is_on_record(store: Store) -> None:
@@ -144,11 +156,11 @@ def test_long_calls_keep_their_leases(store: Store) -> None:
 
     def send(row: Record) -> str:
         sent.append(row.id)
-        time.sleep(1.5)
+        until(lambda: leased_until(store, row.id) > row.lease_until)
         return ""
 
-    short = sending(send, lease_us=SECOND // 2)
-    with running(Worker(store, [], deliveries=short)), running(Worker(store, [], deliveries=short)):
+    renewed = sending(send, lease_us=9 * SECOND)  # every three seconds
+    with running(Worker(store, [], deliveries=renewed)), running(Worker(store, [], deliveries=renewed)):
         until(lambda: all_are(store, schema.delivery, "delivered"))
     assert len(sent) == 2, "a lease ran out although its worker lives"
 
@@ -264,17 +276,27 @@ def test_a_loop_survives_a_database_that_goes_away(store: Store, monkeypatch: py
 
 
 @pytest.mark.faults
-def test_an_idle_worker_costs_less_than_two_per_cent_of_a_core(store: Store) -> None:
+def test_an_idle_worker_asks_little(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What that costs is measured in benchmarks/road (idle)."""
+    asked: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        real = getattr(store, name)
+        return lambda *how, **more: (asked.append(name), real(*how, **more))[1]
+
+    for name in ("begin", "read", "listen"):
+        monkeypatch.setattr(store, name, counted(name))
     stages = [
         Stage(name, schema.document, list, lambda tx, rows: [], lambda tx, row, error: {})
         for name in ("unwrap", "validate", "confirm", "translate", "write", "wrap")
     ]
     with running(Worker(store, stages, deliveries=sending(lambda row: ""), polls=Polls(dict))):
         time.sleep(1)
-        before, began = sum(os.times()[:2]), time.monotonic()
+        asked.clear()
+        began = time.monotonic()
         time.sleep(4)
-        used = (sum(os.times()[:2]) - before) / (time.monotonic() - began)
-    assert used < 0.02, f"{used:.1%} of a core"
+        looks, seconds = len(asked), time.monotonic() - began
+    assert looks <= LOOKS_A_SECOND * (seconds + 2), collections.Counter(asked)
 
 
 def test_an_end_that_cannot_be_stored_holds_up_no_other(store: Store) -> None:

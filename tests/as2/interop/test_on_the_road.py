@@ -106,7 +106,7 @@ def we_send(site: As2Site, peer: str, case: Case) -> None:
     number = site.owe(content)
     site.road.work()
     site.road.deliver()
-    assert base64.b64decode(httpx.get(f"{peer}/last").json()["content"]) == content
+    assert base64.b64decode(httpx.get(f"{peer}/last", timeout=60).json()["content"]) == content
     if case["mdn"] == "async":
         settle(site)
     if case["mdn"] == "none":
@@ -154,7 +154,7 @@ def they_send(site: As2Site, peer: str, case: Case) -> None:
         assert (said["status"], said["detail"]) == ("processed", None)
     elif case["mdn"] == "async":
         site.road.deliver(kinds=["receipt"])
-        last = httpx.get(f"{peer}/last").json()
+        last = httpx.get(f"{peer}/last", timeout=60).json()
         assert (last["mdn_status"], last["mdn_detail"]) == ("processed", None)
 
 

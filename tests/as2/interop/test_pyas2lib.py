@@ -65,7 +65,7 @@ def we_send(pair: Pair, peer: str, case: Case) -> None:
         channel.close()
         if asynchronous:
             assert seen.came.wait(60)
-        last = httpx.get(f"{peer}/last").json()
+        last = httpx.get(f"{peer}/last", timeout=60).json()
         assert last["error"] == ""
         assert base64.b64decode(last["content"]) == DATA
         assert last["compressed"] == (sends.compress is not None)
@@ -117,7 +117,7 @@ def they_send(pair: Pair, peer: str, case: Case) -> None:
             assert (said["status"], said["detail"]) == ("processed", None)
         elif case["mdn"] == "async":
             post_receipt(seen.received[0].mdn, seen.received[0].post_to)
-            last = httpx.get(f"{peer}/last").json()
+            last = httpx.get(f"{peer}/last", timeout=60).json()
             assert (last["mdn_status"], last["mdn_detail"]) == ("processed", None)
 
 
@@ -136,7 +136,7 @@ def check_arrival(seen: Arrivals, case: Case, said: dict[str, object]) -> None:
 def post_receipt(mdn: Mdn | None, url: str | None) -> None:
     assert mdn is not None
     assert url is not None
-    assert httpx.post(url, headers=[*mdn.headers], content=mdn.body).status_code == 200
+    assert httpx.post(url, headers=[*mdn.headers], content=mdn.body, timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("case", READS[::4], ids=name_of)
