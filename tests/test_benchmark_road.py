@@ -31,9 +31,11 @@ def test_the_share_of_the_pure_rate_is_a_table() -> None:
 
 @pytest.mark.slow
 def test_the_gateway_as_it_is_run_stands_beside_the_baseline() -> None:
-    only = ["--only", "door", "--only", "latency", "--only", "memory"]
-    found = json.loads(run(*only, "--requests", "40", "--tries", "3", "--megabytes", "1", "--json"))
-    assert [one["part"] for one in found] == ["door", "latency", "memory"]
+    only = ["--only", "door", "--only", "latency", "--only", "idle", "--only", "memory"]
+    small = ["--requests", "40", "--tries", "3", "--seconds", "1", "--megabytes", "1"]
+    found = json.loads(run(*only, *small, "--json"))
+    assert [one["part"] for one in found] == ["door", "latency", "idle", "memory"]
     assert found[0]["ratio"] > 0
     assert 0 < found[1]["p50_ms"] <= found[1]["p99_ms"]
-    assert {"supervisor", "web", "worker"} <= set(found[2])
+    assert found[2]["share_of_a_core"] >= 0
+    assert {"supervisor", "web", "worker"} <= set(found[3])

@@ -5,6 +5,7 @@
 - door: 850s over the partner API through the whole road, documents per CPU second of all processes, beside a baseline
   (FastAPI + SQLAlchemy: parse, map, store, commit, 202), and p99 of the durable answer
 - latency: from our door to the 997 at the partner's, one document at a time
+- idle: CPU of all processes while nothing comes
 - memory: growth of each process while one large interchange takes the whole road
 
 Rates are per CPU second, so that a busy machine changes little; p99 and latency are those of the machine as it is.
@@ -23,7 +24,7 @@ from typing import Any
 from benchmarks.road import door, orders, processes, share
 from gateway.partners.book import Book
 
-PARTS = ("share", "door", "latency", "memory")
+PARTS = ("share", "door", "latency", "idle", "memory")
 
 
 def main() -> None:
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000, help="files of one set each (default 10,000)")
     parser.add_argument("--requests", type=int, default=3_000, help="850s over the partner API (default 3,000)")
     parser.add_argument("--tries", type=int, default=100, help="documents of the latency measurement (default 100)")
+    parser.add_argument("--seconds", type=int, default=30, help="length of the idle measurement (default 30)")
     parser.add_argument("--megabytes", type=int, default=50, help="size of the large interchange (default 50)")
     parser.add_argument(
         "--database",
@@ -84,6 +86,8 @@ def _measured(
             cases = {f"{said.requests:,} 850s over the partner API": door.throughput(new, said.requests, progress)}
         case "latency":
             cases = {"door to 997 at the partner": door.latency(new, said.tries, progress)}
+        case "idle":
+            cases = {"nothing comes": door.idle(new, said.seconds, progress)}
         case _:
             cases = {f"an interchange of {said.megabytes} MB": door.memory(new, said.megabytes, progress)}
     return [{"part": part, "database": kind, "case": case, **figures} for case, figures in cases.items()]
@@ -126,6 +130,8 @@ def _rows(one: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             ]
         case "latency":
             return [(f"p50 {one['p50_ms']:.0f} ms, p99 {one['p99_ms']:.0f} ms", "", "", "p50 <= 100 ms")]
+        case "idle":
+            return [(f"{one['share_of_a_core']:.1%} of a core, all processes", "", "", "<= 2 %")]
     grown = ", ".join(f"{name} {one[name]:+.0f} MB" for name in ("supervisor", "web", "worker"))
     return [(grown, "", "", "<= 150 MB")]
 

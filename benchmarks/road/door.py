@@ -21,6 +21,7 @@ from gateway.cli.story.parties import free_port
 DOOR = "/partner/v1/documents"
 CONNECTIONS = 16
 WARM = 200  # requests before the measurement
+SETTLING_S = 3  # until first failures to send have been put off
 FIRST = itertools.count(1, 1_000_000)  # order numbers, a range a measurement
 
 
@@ -143,6 +144,18 @@ class _Partner:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         except asyncio.IncompleteReadError:
             writer.close()
+
+
+def idle(database: Callable[[str], str], seconds: int, said: Callable[[str], None]) -> dict[str, float]:
+    """CPU of all processes while nothing comes, as a share of one core: what waiting costs."""
+    with processes.gateway(database("idle")) as ours:
+        load.post(ours.address, DOOR, bodies(5), connections=1, key=ours.key)
+        _wait(_drained(ours.database))
+        time.sleep(SETTLING_S)
+        before, began = ours.cpu(), time.perf_counter()
+        said(f"{seconds} s of nothing")
+        time.sleep(seconds)
+        return {"share_of_a_core": (ours.cpu() - before) / (time.perf_counter() - began)}
 
 
 def memory(database: Callable[[str], str], megabytes: int, said: Callable[[str], None]) -> dict[str, float]:
