@@ -135,7 +135,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house of its own: the package and the tests of this rule."""
     made = tmp_path_factory.mktemp("removed")
     shutil.copytree(Path(gateway.__file__).parent, made / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HERE.parent / "as2_pair.py", made)
+    for name in ("as2_pair.py", "growth.py"):
+        shutil.copy(HERE.parent / name, made)
     for name in ("conftest.py", "test_security_rules.py"):
         shutil.copy(HERE / name, made)
     return made
