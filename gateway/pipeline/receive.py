@@ -67,13 +67,14 @@ class Receipt:
 def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Store what is new of these arrivals and give a receipt for each, in their order."""
     seen = _receipts(tx, arrivals)
-    fresh = {_key(a): a for a in arrivals if _key(a) not in seen}
+    keys = [_key(a) for a in arrivals]
+    fresh = {key: a for key, a in zip(keys, arrivals, strict=True) if key not in seen}
     every = [one for a in fresh.values() for one in (a, *a.beside)]
     numbers = take(tx, "transmission", len(every))
     rows, alerts, owed = [], [], []
     bodies = _store(tx, every)
     for number, arrival in zip(numbers, every, strict=True):
-        row = _row(tx, number, arrival, *(bodies.get((id(arrival), which)) for which in BODIES))
+        row = _row(tx, number, arrival, *[bodies.get((id(arrival), which)) for which in BODIES])
         rows.append(row)
         if arrival.refused is not None:
             alerts.append(replace(arrival.refused.alert, subject=("transmission", number)))
@@ -83,8 +84,7 @@ def receive(tx: Tx, arrivals: Sequence[Arrival]) -> list[Receipt]:
     tx.wake(*{row["stage"] for row in rows if row["stage"]})
     ids = {_key(one): number for number, one in zip(numbers, every, strict=True)}
     receipts, first = [], set(fresh)
-    for arrival in arrivals:
-        key = _key(arrival)
+    for key, arrival in zip(keys, arrivals, strict=True):
         again = key not in first
         receipts.append(Receipt(ids[key] if key in ids else seen[key].id, again))
         first.discard(key)
@@ -150,13 +150,15 @@ def _store(tx: Tx, arrivals: Sequence[Arrival]) -> dict[tuple[int, str], payload
     for one in arrivals:
         for which in BODIES if one.refused is None else BODIES[1:]:
             body, key = getattr(one, which), (id(one), which)
+            if body is None:
+                continue
             digest = one.digest if which == "content" else None
             media_type = one.wire_type if which == "wire" else None
             if isinstance(body, bytes):
                 whole.append((key, payloads.Body(body, one.connection, one.lane, media_type, digest)))
             elif isinstance(body, payloads.Stored):
                 stored[key] = body
-            elif body is not None:
+            else:
                 stored[key] = payloads.store(tx, body, owner=one.connection, lane=one.lane, digest=digest)
     done = payloads.store_many(tx, [body for _, body in whole])
     return stored | dict(zip([key for key, _ in whole], done, strict=True))

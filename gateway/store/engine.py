@@ -4,26 +4,25 @@ Theory of operation:
 
 - `Store` hides which database it is. SQLite: WAL, synchronous=FULL, every writing transaction is BEGIN IMMEDIATE, so it
   never fails half-way for want of the lock. Writers of one process queue on a thread lock, writers of several
-  processes queue on a file lock beside the database: the kernel wakes the next one at once, where SQLite alone sleeps
-  and asks again. Beside a worker that commits batch after batch a door got 130 commits a second instead of 4 at most,
-  and waited 20 ms at p99 instead of seconds. Losing that file costs speed only; SQLite's own lock stays the judge.
+  processes queue on a file lock beside the database (writer.py): the kernel wakes the next one at once, where SQLite
+  alone sleeps and asks again. Beside a worker that commits batch after batch a door got 130 commits a second instead of
+  4 at most, and waited 20 ms at p99 instead of seconds. Losing that file costs speed only; SQLite's own lock stays the
+  judge.
 - PostgreSQL: psycopg 3, READ COMMITTED for writers, REPEATABLE READ READ ONLY for readers.
 - `tx.now` is the database's clock, one value for the whole transaction. On SQLite the database is in this machine, so
   its clock is this machine's.
 - `tx.wake("stage")` tells waiting workers, after the commit, that there is something to claim (wake.py).
-- Nobody outside this file commits or rolls back, and nobody calls the network between `begin()` and its end.
+- Nobody outside this file and writer.py commits or rolls back, and nobody calls the network between `begin()` and its
+  end.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -44,11 +43,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from gateway.store import statements, wake
 from gateway.store.crypto import Keys
-from gateway.store.moving import Mover
+from gateway.store.writer import FIRM, Writer
 
 Record: TypeAlias = "Row[*tuple[Any, ...]]"
 """A row as it was read: columns by name, `row.id`, `row.stage`."""
@@ -58,11 +57,6 @@ Clock = Callable[[], int]
 
 BUSY_TIMEOUT_S = 60
 """How long a writer waits for SQLite's lock before it gives up: longer than any transaction of ours may take."""
-
-FIRM = ("synchronous=FULL", "wal_autocheckpoint=1000")
-LOOSE = ("synchronous=NORMAL", "wal_autocheckpoint=8000")
-"""How SQLite commits what lasts, and what may be taken back: without a flush, and with the log moved into the database
-by a thread beside it as long as that keeps up (8,000 pages are 32 MB)."""
 
 READERS = 16
 """Connections one process keeps for reading. More would only queue on two cores."""
@@ -88,6 +82,10 @@ class View:
         self.keys = store.keys
         self.is_sqlite = store.is_sqlite
         self._now: int | None = None
+
+    @cached_property
+    def driver(self) -> Any:
+        return statements.driver_of(self.connection)
 
     @property
     def now(self) -> int:
@@ -120,7 +118,7 @@ class View:
 
     def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows of a plain statement that runs for every file or message: it goes straight to the driver."""
-        return statements.quick(self.connection.connection, self.connection.dialect, statement, parameters)
+        return statements.quick(self.driver, self.connection.dialect, statement, parameters)
 
     def by_ids(self, table: Table, ids: Sequence[Any], *, column: str = "id") -> list[Record]:
         """The rows whose id (or other column) is among these, in no order; any number of them."""
@@ -138,6 +136,10 @@ class Tx(View):
 
     def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows with one statement. All rows must name the same columns."""
+        if len(rows) == 1 and self.is_sqlite:
+            statement, told = statements.insert_one(table, rows[0], self._mark)
+            statements.run(self.driver, self.connection.dialect, statement, told)
+            return
         names = tuple(rows[0]) if rows else ()
         if len(rows) >= COPIED and not self.is_sqlite:
             self._copy(table, names, statements.values_of(rows, names))
@@ -181,14 +183,17 @@ class Tx(View):
 
     def _many(self, statement: str, parameters: list[tuple[Any, ...]]) -> None:
         """Straight to the driver: building each row's parameters in SQLAlchemy costs more than storing the row."""
-        with statements.cursor_of(self.connection.connection, self.connection.dialect, statement) as cursor:
+        if len(parameters) == 1:
+            statements.run(self.driver, self.connection.dialect, statement, parameters[0])
+            return
+        with statements.cursor_of(self.driver, self.connection.dialect, statement) as cursor:
             cursor.executemany(statement, parameters)
 
     def _copy(self, table: Table, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Many rows into PostgreSQL: COPY costs us a fifth of what a statement a row does."""
         statement, types = statements.copy(table, names, self.connection.dialect)
         with (
-            statements.cursor_of(self.connection.connection, self.connection.dialect, statement) as cursor,
+            statements.cursor_of(self.driver, self.connection.dialect, statement) as cursor,
             cursor.copy(statement) as copying,
         ):
             copying.set_types(types)
@@ -216,14 +221,8 @@ class Tx(View):
 _TAKE_TURNS = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(%s::text[]) AS name"
 
 
-def _begin(statement: str, connection: Connection) -> None:
-    with statements.cursor_of(connection.connection, connection.dialect, statement) as cursor:
-        cursor.execute(statement)
-
-
-def _set(connection: Connection, pragmas: Sequence[str]) -> None:
-    for pragma in pragmas:
-        _begin(f"PRAGMA {pragma}", connection)
+def _begin(connection: Connection) -> None:
+    statements.run(statements.driver_of(connection), connection.dialect, "BEGIN")
 
 
 def _said_otherwise(context: ExceptionContext) -> Exception | None:
@@ -245,17 +244,16 @@ class Store:
     """The database of one gateway, open."""
 
     def __init__(
-        self, url: URL, engine: Engine, readers: Engine, keys: Keys, clock: Clock | None, queue: _WriterQueue | None
+        self, url: URL, engine: Engine, readers: Engine, keys: Keys, clock: Clock | None, writer: Writer | None
     ) -> None:
         self.url = url
         self.engine = engine
         self.readers = readers
         self.keys = keys
         self.clock = clock
-        self.is_sqlite = queue is not None
-        self._queue = queue
-        self._mover = Mover(readers)
-        self._writer: Connection | None = None
+        self.is_sqlite = writer is not None
+        self._writer = writer
+        self._resting: list[PoolProxiedConnection] = []  # for `quick` on SQLite: the pool's way costs more than a look
 
     @classmethod
     def open(
@@ -320,9 +318,8 @@ class Store:
             )
 
         writers, readers = engine(1, writer=True), engine(READERS, writer=False)
-        event.listen(writers, "begin", partial(_begin, "BEGIN IMMEDIATE"))
-        event.listen(readers, "begin", partial(_begin, "BEGIN"))
-        return cls(address.set(database=str(path)), writers, readers, keys, clock, _WriterQueue(path))
+        event.listen(readers, "begin", _begin)
+        return cls(address.set(database=str(path)), writers, readers, keys, clock, Writer(path, writers, readers))
 
     @contextmanager
     def begin(self, *, lasting: bool = True) -> Iterator[Tx]:
@@ -331,8 +328,9 @@ class Store:
         One that is not `lasting` may be taken back by a loss of power as long as no lasting one was committed after it:
         for what nobody was promised yet.
         """
-        begin = self._firmly if lasting else self._loosely
-        with self._queue or _NO_QUEUE, begin() as connection:
+        with self._writer.transaction(lasting=lasting) if self._writer else self.engine.begin() as connection:
+            if not (lasting or self.is_sqlite):
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             tx = Tx(self, connection)
             yield tx
             if tx.wakes and not self.is_sqlite:
@@ -341,53 +339,19 @@ class Store:
             wake.ring(self.sqlite_path, tx.wakes)
         tx._committed()
 
-    @contextmanager
-    def _firmly(self) -> Iterator[Connection]:
-        with self._writing() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _loosely(self) -> Iterator[Connection]:
-        if not self.is_sqlite:
-            with self.engine.begin() as connection:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-                yield connection
-            return
-        with self._writing() as connection:
-            try:
-                _set(connection, LOOSE)
-                with connection.begin():
-                    yield connection
-            finally:
-                try:
-                    _set(connection, FIRM)
-                except BaseException:
-                    connection.invalidate()  # the next one is opened anew, and firm
-                    raise
-        self._mover.start()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """SQLite has one writer at a time: it keeps its connection, since the pool's way costs more than a BEGIN."""
-        if not self.is_sqlite:
-            with self.engine.connect() as connection:
-                yield connection
-            return
-        kept, self._writer = self._writer or self.engine.connect(), None
-        try:
-            yield kept
-        except BaseException:
-            kept.close()
-            raise
-        self._writer = kept
-
     def quick(self, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows of one plain statement that runs for every request, in no transaction: it sees what is committed."""
-        connection = self.readers.raw_connection()
         try:
-            return statements.quick(connection, self.readers.dialect, statement, parameters)
+            connection = self._resting.pop()
+        except IndexError:
+            connection = self.readers.raw_connection()
+        try:
+            return statements.quick(connection.driver_connection, self.readers.dialect, statement, parameters)
         finally:
-            connection.close()
+            if self.is_sqlite and not self._resting:
+                self._resting.append(connection)
+            else:
+                connection.close()
 
     @contextmanager
     def read(self) -> Iterator[View]:
@@ -403,7 +367,7 @@ class Store:
 
         return NotifyListener(self.url)
 
-    @property
+    @cached_property
     def sqlite_path(self) -> Path:
         assert self.is_sqlite
         assert self.url.database
@@ -427,13 +391,12 @@ class Store:
             view.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        self._mover.close()
         if self._writer:
             self._writer.close()
+        while self._resting:
+            self._resting.pop().close()
         self.readers.dispose()
         self.engine.dispose()
-        if self._queue:
-            self._queue.close()
 
     def __enter__(self) -> Self:
         return self
@@ -447,34 +410,3 @@ def is_trouble(error: Exception) -> bool:
     return isinstance(error, (OperationalError, InterfaceError)) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
-
-
-class _WriterQueue:
-    """Who may ask SQLite for its write lock next: one thread of this process, and of all processes one at a time."""
-
-    def __init__(self, database: Path) -> None:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        self._turn = threading.Lock()
-        self._file = os.open(database.with_name(database.name + "-turn"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def __enter__(self) -> None:
-        self._turn.acquire()
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._turn.release()
-
-    def close(self) -> None:
-        os.close(self._file)
-
-
-class _NoQueue:
-    """PostgreSQL orders its writers itself."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-_NO_QUEUE = _NoQueue()

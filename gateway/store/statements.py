@@ -13,35 +13,49 @@ from functools import cache, partial
 from operator import is_not, itemgetter
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Select, Table, bindparam, select, update
+from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import PoolProxiedConnection
 
 from gateway.store.among import among
 
 
+def driver_of(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def run(driver: Any, dialect: Dialect, statement: str, parameters: Sequence[Any] = ()) -> None:
+    """One statement that gives no rows."""
+    try:
+        driver.execute(statement, parameters)
+    except dialect.loaded_dbapi.Error as seen:
+        raise _said(statement, seen, dialect) from seen
+
+
 @contextmanager
-def cursor_of(connection: PoolProxiedConnection, dialect: Dialect, statement: str) -> Iterator[Any]:
-    """The driver's own: SQLAlchemy's way there costs more than a statement. Errors are SQLAlchemy's."""
-    error = dialect.loaded_dbapi.Error
-    cursor = connection.cursor()
+def cursor_of(driver: Any, dialect: Dialect, statement: str) -> Iterator[Any]:
+    """Where `run` is not enough."""
+    cursor = driver.cursor()
     try:
         yield cursor
-    except error as seen:
-        shortened(seen)
-        raise DBAPIError.instance(statement, None, seen, error, hide_parameters=True) from seen
+    except dialect.loaded_dbapi.Error as seen:
+        raise _said(statement, seen, dialect) from seen
     finally:
         cursor.close()
 
 
-def quick(
-    connection: PoolProxiedConnection, dialect: Dialect, statement: Executable, parameters: Mapping[str, Any]
-) -> list[Any]:
+def _said(statement: str, seen: Exception, dialect: Dialect) -> Exception:
+    shortened(seen)
+    return DBAPIError.instance(statement, None, seen, dialect.loaded_dbapi.Error, hide_parameters=True)
+
+
+def quick(driver: Any, dialect: Dialect, statement: Executable, parameters: Mapping[str, Any]) -> list[Any]:
     """The rows of a plain statement, columns by name."""
     sql, places, row = _plain(statement, dialect)
-    with cursor_of(connection, dialect, sql) as cursor:
-        cursor.execute(sql, [parameters[name] for name in places] if places is not None else parameters)
-        return [row(values) for values in cursor.fetchall()]
+    try:
+        found = driver.execute(sql, [parameters[name] for name in places] if places is not None else parameters)
+        return list(map(row, found.fetchall()))
+    except dialect.loaded_dbapi.Error as seen:
+        raise _said(sql, seen, dialect) from seen
 
 
 @cache
@@ -86,6 +100,13 @@ def insert(table: Table, names: tuple[str, ...], mark: str) -> str:
     """For one row; `mark` is the driver's sign for a parameter."""
     columns = ", ".join(f'"{table.c[name].name}"' for name in names)
     return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join([mark] * len(names))})'  # noqa: S608 - our names
+
+
+def insert_one(table: Table, row: Mapping[str, Any], mark: str) -> tuple[str, tuple[Any, ...]]:
+    """For this row, without the columns that hold nothing, and the values it takes."""
+    defaulted = _defaulted(table)
+    told = {name: value for name, value in row.items() if value is not None or name in defaulted}
+    return insert(table, tuple(told), mark), tuple(told.values())
 
 
 @cache
