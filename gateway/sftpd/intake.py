@@ -2,17 +2,24 @@
 
 paramiko asks the system twice for every packet, believes the length a packet gives for itself before anybody has logged
 in, and keeps reading a greeting that does not end. Here each of them has a bound.
+
+Under AES-GCM, packets do not go through paramiko at all: what is for a session is delivered to it at once.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import paramiko
+from paramiko.common import MSG_CHANNEL_DATA
 from paramiko.packet import NeedRekeyException, Packetizer
+
+from gateway.sftpd.gcm import TAG, Gcm
 
 LONGEST_SSH_PACKET = 300_000  # RFC 4253 6.1 wants 35,000; no client sends more than OpenSSH's 256 KB
 LONGEST_GREETING = 4096  # RFC 4253 4.2: 255 bytes
@@ -38,10 +45,69 @@ class Intake(Packetizer):
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)
         self.idle: Callable[[], None] = lambda: None  # called whenever we are about to wait
+        self.deliver: Callable[[int, bytes], bool] = lambda channel, data: False  # false: it is for paramiko
         self._connection = connection
         self._came = b""
         self._at = 0
         self._shook_hands = False
+        self._theirs: Gcm | None = None
+        self._ours: Gcm | None = None
+        self._saying = threading.Lock()
+        self._number = 0  # of the packet that comes next
+
+    def set_inbound_cipher(self, block_engine: Any, *rest: Any, **how: Any) -> None:
+        super().set_inbound_cipher(block_engine, *rest, **how)
+        self._theirs = _gcm(self._theirs, block_engine, how["aead"], how["iv_in"])
+
+    def set_outbound_cipher(self, block_engine: Any, *rest: Any, **how: Any) -> None:
+        super().set_outbound_cipher(block_engine, *rest, **how)
+        self._ours = _gcm(self._ours, block_engine, how["aead"], how["iv_out"])
+
+    def reset_seqno_in(self) -> None:
+        super().reset_seqno_in()
+        self._number = 0
+
+    def read_message(self) -> tuple[int, paramiko.Message]:
+        """The next message that is for paramiko."""
+        while (theirs := self._theirs) is not None:
+            size = self.read_all(4, check_rekey=True)
+            plain = theirs.opened(size, self.read_all(int.from_bytes(size, "big") + TAG))
+            number, self._number = self._number, (self._number + 1) & 0xFFFFFFFF
+            if theirs.passed >= self.REKEY_BYTES:
+                self._want_new_keys(theirs)
+            kind, end = plain[1], len(plain) - plain[0]
+            if kind != MSG_CHANNEL_DATA or not self.deliver(int.from_bytes(plain[2:6], "big"), plain[10:end]):
+                message = paramiko.Message(plain[2:end])
+                message.seqno = number
+                return kind, message
+            if self.need_rekey():
+                raise NeedRekeyException
+        kind, message = super().read_message()
+        self._number = message.seqno + 1
+        return kind, message
+
+    def send_message(self, data: paramiko.Message) -> None:
+        if self._ours is None:
+            super().send_message(data)
+        else:
+            self.say(data.asbytes())
+
+    def say(self, *parts: bytes) -> None:
+        """Send a message."""
+        if self._ours is None:
+            super().send_message(paramiko.Message(b"".join(parts)))
+            return
+        with self._saying:
+            self.write_all(self._ours.sealed(*parts))
+        if self._ours.passed >= self.REKEY_BYTES:
+            self._want_new_keys(self._ours)
+
+    def _want_new_keys(self, way: Gcm) -> None:
+        """Raises TooMuch where the other side goes on without them."""
+        if not self.need_rekey():
+            self._trigger_rekey()  # type: ignore[attr-defined]
+        elif way.passed > 2 * self.REKEY_BYTES:
+            raise TooMuch("a client that takes no new keys")
 
     def complete_handshake(self) -> None:
         """paramiko says so after every message."""
@@ -71,6 +137,17 @@ class Intake(Packetizer):
         line, self._at = self._came[self._at : end], end + 1
         return line.removesuffix(b"\r").decode()
 
+    def write_all(self, out: Any) -> None:
+        """Raises EOFError if the connection is gone."""
+        while out:
+            try:
+                out = out[self._connection.send(out) :]
+            except BlockingIOError:
+                if self.closed:
+                    raise EOFError from None
+            except OSError:
+                raise EOFError from None
+
     def _more(self) -> bool:
         """Wait for what comes next; false if nothing has come."""
         if self.handshake_timed_out():
@@ -91,3 +168,11 @@ class Intake(Packetizer):
         self._came = self._came[self._at :] + data
         self._at = 0
         return True
+
+
+def _gcm(before: Gcm | None, engine: Any, is_gcm: bool, nonce: bytes) -> Gcm | None:
+    if is_gcm:
+        return Gcm(engine, nonce)
+    if before is not None:  # its packets were not counted where the others are
+        raise paramiko.SSHException("another kind of cipher in the middle of a connection")
+    return None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -314,7 +314,7 @@ def _arrival(one: _Given, sha256: str) -> Arrival:
     return Arrival(
         one.login.connection,
         one.login.lane,
-        f"sftp:{uuid.uuid4().hex}",
+        f"sftp:{secrets.token_hex(16)}",
         one.body,
         filename=one.name,
         remote=one.remote,

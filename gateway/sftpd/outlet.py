@@ -55,14 +55,14 @@ class Outlet:
         if not self._size:
             return
         said, at = b"".join(self._waiting), 0
-        piece = channel.out_max_packet_size - 64  # what paramiko leaves for the head of a packet
-        while at < len(said) and (size := min(len(said) - at, piece, channel.out_window_size)) > 0:
+        longest = channel.out_max_packet_size - 64  # what paramiko leaves for the head of a packet
+        while at < len(said) and (size := min(len(said) - at, longest, channel.out_window_size)) > 0:
             channel.out_window_size -= size
-            self._send(_DATA.pack(MSG_CHANNEL_DATA, channel.remote_chanid, size) + said[at : at + size])
+            self._send(_DATA.pack(MSG_CHANNEL_DATA, channel.remote_chanid, size), said[at : at + size])
             at += size
         self._waiting = [said[at:]] if at < len(said) else []
         self._size = len(said) - at
 
-    def _send(self, content: bytes) -> None:
+    def _send(self, *parts: bytes) -> None:
         if not self._channel.closed:
-            self._channel.transport._send_message(paramiko.Message(content))
+            self._channel.transport.packetizer.say(*parts)

@@ -96,10 +96,9 @@ class Session:
 
     def take(self, data: bytes) -> None:
         """They sent this. Raises TooMuch for more than they may send ahead."""
-        if len(self._packets) + len(data) > WINDOW + wire.LONGEST_PACKET:
+        if self._packets.size + len(data) > WINDOW + wire.LONGEST_PACKET:
             raise TooMuch("a client that sends beyond its window")
-        self._packets.feed(data)
-        self._guarded(self._work)
+        self._guarded(self._work, data)
 
     def left(self) -> None:
         """They have said all they will say, and wait for the rest of their answers."""
@@ -119,11 +118,11 @@ class Session:
         with suppress(*GONE):
             self._channel.close()
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[..., None], *what: bytes) -> None:
         if self._is_over:
             return
         try:
-            work()
+            work(*what)
         except wire.BadPacket as error:
             self.end(f"what they sent is no SFTP: {error}")
         except GONE:
@@ -133,9 +132,10 @@ class Session:
             self.end("a defect of ours")
 
     def _catch_up(self) -> None:
-        self._say_closed()
+        if self._closing:
+            self._say_closed()
         self._outlet.flush()
-        if len(self._packets):
+        if self._packets.whole:
             self._work()
             self._say_closed()
             self._outlet.flush()
@@ -143,17 +143,20 @@ class Session:
             self._channel.send_exit_status(0)  # scp counts anything else as its failure
             self.end("they left")
 
-    def _work(self) -> None:
+    def _work(self, came: bytes = b"") -> None:
         """The requests that have come, as far as their answers have room and it is their time."""
-        before = len(self._packets)
-        while self._pace.is_due and self._outlet.has_room() and (packet := self._packets.next()):
-            kind, body = packet
+        packets = self._packets
+        if came:
+            packets.feed(came)
+        before = packets.size
+        while packets.whole and self._pace.is_due and self._outlet.has_room():
+            request = packets.next()
             self.counts.last_request = time.monotonic()
-            if self._closing and (kind not in _SIDE_BY_SIDE or len(self._closing) >= CLOSING):
+            if self._closing and (request.kind not in _SIDE_BY_SIDE or len(self._closing) >= CLOSING):
                 self._say_closed()
-            if answer := self._answer(kind, body):
+            if answer := self._answer(request):
                 self._outlet.say(answer)
-        worked = before - len(self._packets)
+        worked = before - packets.size
         self._outlet.worked(worked)
         self._pace.owe(worked)
 
@@ -175,16 +178,16 @@ class Session:
             then()
             self._outlet.say(wire.status(number, Code.OK))
 
-    def _answer(self, kind: int, body: bytes) -> bytes:
-        fields = Fields(body)
+    def _answer(self, request: Fields) -> bytes:
+        kind = request.kind
         if kind == Kind.INIT:
             self._greeted = True
             return wire.version()
         if not self._greeted:
             raise wire.BadPacket("a request before the greeting")
-        number = fields.number()
+        number = request.number()
         try:
-            return self._do(kind, number, fields)
+            return self._do(kind, number, request)
         except wire.BadPacket:
             raise
         except Exception as error:

@@ -77,6 +77,7 @@ class Transport(paramiko.Transport):
         self.talks: dict[int, Talk] = {}
         self.packetizer: Intake
         self.packetizer.idle = self._go_on
+        self.packetizer.deliver = self._deliver
 
     def run(self) -> None:
         try:
@@ -91,6 +92,13 @@ class Transport(paramiko.Transport):
         if self.clear_to_send.is_set():  # otherwise keys are being exchanged
             for talk in list(self.talks.values()):
                 talk.go_on()
+
+    def _deliver(self, channel_id: int, data: bytes) -> bool:
+        talk = self.talks.get(channel_id)
+        if talk is None or not self.clear_to_send.is_set():  # paramiko knows whether that may be
+            return False
+        talk.take(data)
+        return True
 
     def _queue_incoming_channel(self, channel: paramiko.Channel) -> None:
         self.opened[channel.chanid] = channel

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import threading
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from gateway.sftpd.keeping import Finished, Grown, Keeper, Pieces
@@ -55,7 +55,7 @@ class Upload:
     def __init__(self, keeper: Keeper, login: Login, name: str, memory: Memory, resumed: Record | None = None) -> None:
         self.login = login
         self.name = name
-        self.writer = uuid.uuid4().hex
+        self.writer = secrets.token_hex(16)
         self.size = resumed.size if resumed is not None else 0
         self.payload_id: int | None = resumed.payload_id if resumed is not None else None
         self._keeper = keeper

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -93,40 +94,49 @@ class Packets:
     """Bytes of the channel, cut into packets."""
 
     def __init__(self) -> None:
-        self._waiting = bytearray()
+        self.size = 0  # bytes that wait
+        self.whole: deque[bytes] = deque()
+        self._begun = bytearray()
 
     def feed(self, data: bytes) -> None:
-        self._waiting += data
+        """Raises BadPacket as soon as one says that it is too long."""
+        self.size += len(data)
+        if not self._begun and len(data) == 4 + _length(data):  # the usual case: it came alone
+            self.whole.append(data)
+            return
+        self._begun += data
+        while len(self._begun) >= 4 and len(self._begun) >= (end := 4 + _length(self._begun)):
+            with memoryview(self._begun) as view:
+                self.whole.append(bytes(view[:end]))
+            del self._begun[:end]
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def next(self) -> Fields:
+        packet = self.whole.popleft()
+        self.size -= len(packet)
+        return Fields(packet)
 
-    def next(self) -> tuple[int, bytes] | None:
-        """The next complete packet: kind and body. Raises BadPacket as soon as one says that it is too long."""
-        waiting = self._waiting
-        if len(waiting) < 4:
-            return None
-        size = int.from_bytes(waiting[:4], "big")
-        if not 1 <= size <= LONGEST_PACKET:
-            raise BadPacket(f"a packet of {size} bytes")
-        if len(waiting) - 4 < size:
-            return None
-        kind = waiting[4]
-        with memoryview(waiting) as view:
-            body = bytes(view[5 : 4 + size])
-        del waiting[: 4 + size]
-        return kind, body
+
+def _length(begun: bytes | bytearray) -> int:
+    """Of a packet after these first four bytes; fewer of them say nothing yet."""
+    length = int.from_bytes(begun[:4], "big")
+    if len(begun) >= 4 and not 1 <= length <= LONGEST_PACKET:
+        raise BadPacket(f"a packet of {length} bytes")
+    return length
 
 
 class Fields:
     """The fields of a request, read in their order. Raises BadPacket where it ends too early."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._at = 0
+    def __init__(self, packet: bytes) -> None:
+        self.kind = packet[4]
+        self._packet = packet
+        self._at = 5
 
     def number(self) -> int:
-        return int.from_bytes(self._take(4), "big")
+        start, self._at = self._at, self._at + 4
+        if self._at > len(self._packet):
+            raise BadPacket("a request that ends too early")
+        return int.from_bytes(self._packet[start : self._at], "big")
 
     def long(self) -> int:
         return int.from_bytes(self._take(8), "big")
@@ -154,17 +164,19 @@ class Fields:
 
     def _take(self, size: int) -> bytes:
         end = self._at + size
-        if end > len(self._body):
+        if end > len(self._packet):
             raise BadPacket("a request that ends too early")
-        taken = self._body[self._at : end]
+        taken = self._packet[self._at : end]
         self._at = end
         return taken
 
 
 def status(number: int, code: Code, words: str = "") -> bytes:
-    said = words.encode() or code.name.replace("_", " ").lower().encode()
-    body = struct.pack(">II", code, len(said)) + said + b"\0\0\0\0"
-    return _packet(Kind.STATUS, number, body)
+    return _packet(Kind.STATUS, number, _how_it_ended(code, words) if words else _ENDS[code])
+
+
+def _how_it_ended(code: Code, words: str) -> bytes:
+    return code.to_bytes(4, "big") + _string(words.encode()) + _string(b"")
 
 
 def version() -> bytes:
@@ -202,6 +214,9 @@ def _packet(kind: Kind, number: int, body: bytes) -> bytes:
 
 def _string(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + value
+
+
+_ENDS = {code: _how_it_ended(code, code.name.replace("_", " ").lower()) for code in Code}
 
 
 def _mode(entry: Entry) -> int:
