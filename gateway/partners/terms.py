@@ -22,7 +22,6 @@ from gateway.formats.x12.tolerance import RELAXATIONS, Preset, Tolerance
 from gateway.partners.faults import nearest
 from gateway.partners.values import Duration, TimeOfDay, TradingId, Written, wrong
 
-OnDuplicate = Literal["hold", "warn", "answer-again", "replace", "ignore"]
 Separator = Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^[^A-Za-z0-9\s]$")]
 
 
@@ -45,15 +44,21 @@ class Acknowledge(Written):
 class Duplicates(Written):
     """What to do when something comes a second time.
 
-    `hold` asks a person, `warn` goes on and says so, `answer-again` sends the first answer again and does nothing else,
-    `replace` lets the later one take the place of the earlier, `ignore` goes on.
+    `hold` asks a person, `warn` uses it and says so, `answer-again` sends the first answer again and does nothing else,
+    `ignore` uses it. An order that is used beside another of its number gets its document's id behind the number.
     """
 
-    transport: OnDuplicate = Field(description="The same delivery: same Message-ID, same Idempotency-Key, same file.")
-    control_number: OnDuplicate = Field(description="The same interchange number from the same sender.")
-    content: OnDuplicate = Field(description="The same content under another number.")
-    business_key: OnDuplicate = Field(description="The same order, shipment or invoice number.")
-    window: Duration = Field(description="How far back a number counts as the same; partners reuse them.")
+    transport: Literal["answer-again", "ignore"] = Field(description="The same interchange: same number, same content.")
+    control_number: Literal["hold", "warn", "ignore"] = Field(
+        description="The same interchange number from the same sender, with other content."
+    )
+    content: Literal["hold", "warn", "answer-again", "ignore"] = Field(
+        description="A file with the same bytes; one of a format without numbers of its own."
+    )
+    business_key: Literal["hold", "warn", "ignore"] = Field(
+        description="The same order, shipment or invoice number, with other content."
+    )
+    window: Duration = Field(description="How far back an interchange number counts as the same; partners reuse them.")
 
 
 class Tolerate(Written):

@@ -210,7 +210,7 @@ def judge(tx: Tx, book: Book, one: Interchange, portion: Portion) -> None:
         .order_by(c.id)
     )
     policy = book.agreements[one.agreement].duplicates.content
-    if before is None or policy in ("ignore", "replace"):
+    if before is None or policy == "ignore":
         return
     if policy in ("hold", "warn"):
         data = {"file": name_of(one.row), "before": f"T-{before.transmission_id}"}

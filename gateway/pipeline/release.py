@@ -17,7 +17,6 @@ from gateway.formats.names import names_for
 from gateway.formats.x12.answers import ANSWERING
 from gateway.lifecycle import DocumentStatus, InterchangeStatus, Outcome, move
 from gateway.partners.book import Book
-from gateway.partners.terms import Duplicates
 from gateway.pipeline import acknowledge, files, translate
 from gateway.pipeline.again import RUN_AGAIN
 from gateway.pipeline.alert import Alert, raise_alerts
@@ -29,6 +28,7 @@ from gateway.store.among import among
 from gateway.store.canonical_documents import Form, store_forms
 from gateway.store.engine import Tx
 from gateway.store.ids import take
+from gateway.store.retry import SECOND
 from gateway.store.schema import delivery, document, functional_group, interchange
 
 
@@ -101,7 +101,7 @@ def _judge(
     at once: its documents need not wait for it then.
     """
     early = [going_on] if going_on is not None and going_on.closed and _is_sound(going_on) else []
-    used = _used(tx, [*early, *closed])
+    used = _used(tx, book, [*early, *closed])
     for one in [*early, *closed]:
         if one.status in ANSWERED:
             continue  # with an earlier portion of it
@@ -159,7 +159,7 @@ def _lacked_agreement(tx: Tx, book: Book, interchange_id: int) -> bool:
     return tx.first(query.limit(1)) is not None
 
 
-def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
+def _used(tx: Tx, book: Book, closed: Sequence[Interchange]) -> Used:
     """The numbers of these interchanges that were used before. What is for none of our companies has no number."""
     ours = [one for one in closed if one.aside is None and not one.agreement and one.values["company"] is not None]
     numbers = sorted({_number_of(one) for one in ours})
@@ -170,7 +170,9 @@ def _used(tx: Tx, closed: Sequence[Interchange]) -> Used:
     for company, partner, lane, used_number in numbers:
         by_parties[company, partner, lane].append(used_number)
     for (company, partner, lane), theirs in by_parties.items():
-        for row in tx.all(_same_numbers, {"_company": company, "_partner": partner, "_lane": lane, "_numbers": theirs}):
+        since = tx.now - int(book.duplicates(partner, lane).window.total_seconds()) * SECOND
+        parties = {"_company": company, "_partner": partner, "_lane": lane, "_since": since}
+        for row in tx.all(_same_numbers, {**parties, "_numbers": theirs}):
             number = company, partner, lane, row.control_number
             used[number].append(Earlier(row.id, row.content_sha256, row.transmission_id))
     return used
@@ -180,7 +182,7 @@ _i = interchange.c
 _same_numbers = (
     select(_i.id, _i.control_number, _i.content_sha256, _i.transmission_id)
     .where(_i.company == bindparam("_company"), _i.partner == bindparam("_partner"), _i.lane == bindparam("_lane"))
-    .where(_i.direction == "in", among(_i.control_number, "_numbers"))
+    .where(_i.direction == "in", _i.received_at >= bindparam("_since"), among(_i.control_number, "_numbers"))
     .where(_i.status.in_([InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL]))
     .order_by(_i.id)
 )
@@ -192,14 +194,13 @@ def _settled_by_person(one: Interchange) -> bool:
 
 
 def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Earlier, portion: Portion) -> None:
-    agreement = next((book.agreements[g.values["agreement"]] for g in one.groups if g.values["agreement"]), None)
+    terms = book.duplicates(one.values["partner"], one.values["lane"])
     same = earlier.content == one.values["content_sha256"]
-    policy = "hold" if agreement is None else _policy(agreement.duplicates, same=same)
-    if not same and policy in ("hold", "warn"):
+    if not same and terms.control_number in ("hold", "warn"):
         number = one.values["control_number"]
         portion.alerts.append(
             Alert(
-                "control-number-reused",
+                "control-number-reused" if terms.control_number == "hold" else "control-number-used-twice",
                 one.values["lane"],
                 f"interchange:{one.id}:reused",
                 {"control_number": number},
@@ -208,18 +209,14 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Earlier, portion: Por
                 one.values["partner"],
             )
         )
-    if same and policy != "ignore":
+    if same and terms.transport == "answer-again":
         one.status = InterchangeStatus.DUPLICATE
         _answer_again(tx, earlier.id)
-    elif not same and policy == "hold":
+    elif not same and terms.control_number == "hold":
         one.status = InterchangeStatus.QUARANTINED
     else:
         refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
         one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
-
-
-def _policy(terms: Duplicates, *, same: bool) -> str:
-    return terms.transport if same else terms.control_number
 
 
 def _answer_again(tx: Tx, interchange_id: int) -> None:

@@ -193,6 +193,13 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}",
         "Compare the two, then run the second one, or set it aside.",
     ),
+    "control-number-used-twice": Situation(
+        "source data",
+        "Interchange number {control_number} came again with other content, and both are used.",
+        "If one was sent by mistake, something may be shipped or billed twice.",
+        "{partner}",
+        "Compare the two; if one should not be, take back what it asked for, then close this.",
+    ),
     "business-key-reused": Situation(
         "source data",
         "The same {kind} number came again with other content: {business_key}.",
@@ -200,6 +207,13 @@ SITUATIONS: dict[str, Situation] = {
         "The partner's buyer",
         "Compare, then keep the first, or run the second as one of its own: it then has its document's id behind its "
         "number.",
+    ),
+    "business-key-used-twice": Situation(
+        "source data",
+        "The same {kind} number came again with other content, and both are used: {business_key}.",
+        "If the second was meant as a change of the first, we ship or bill twice.",
+        "The partner's buyer",
+        "Compare the two; if one should not be, take it back in the system that has it, then close this.",
     ),
     "file-set-aside": Situation(
         "source data",

@@ -378,15 +378,16 @@ def _duplicate(
         return Outcome.SEEN_BEFORE
     policy = book.agreements[row.agreement].duplicates.business_key
     data = {"kind": gist.kind, "business_key": gist.business_key}
-    if policy in ("hold", "warn"):
+    if policy == "hold":
         alerts.append(_alert("business-key-reused", row, data))
+    elif policy == "warn":
+        alerts.append(_alert("business-key-used-twice", row, data))
     return Outcome.SET_ASIDE if policy == "hold" else Outcome.TRANSLATED
 
 
 def _is_one_of_its_own(row: Any, gist: Gist, known: Mapping[tuple[str, str, str, str], str]) -> bool:
-    """Whether a person wants it used beside what has its number: no flow would see it under that."""
-    is_second = (row.partner, row.lane, gist.kind, gist.business_key) in known
-    return is_second and row.status == DocumentStatus.CLEARED and gist.kind in BEGINNING
+    """Whether it is used beside what has its number, as a person or the terms want: no flow would see it under that."""
+    return gist.kind in BEGINNING and (row.partner, row.lane, gist.kind, gist.business_key) in known
 
 
 BEGINNING = frozenset({"order", "warehouse-order", returns.KIND, *stock.KINDS})  # each begins a flow
