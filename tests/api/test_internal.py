@@ -29,6 +29,21 @@ def test_an_order_is_fetched_accepted_shipped_and_billed(site: Site) -> None:
     assert {one["set"] for one in sent} == {"855", "856", "810", "997"}
 
 
+def test_a_file_is_found_and_read_again(site: Site) -> None:
+    for number in (1, 2):
+        held = site.send(interchange([order(f"HP-{number}")], number=7)).json()["id"]
+        site.road.work()
+    listed = site.internal.get("/v1/transmissions", params={"connection": "harbor-pine", "limit": 1}).json()["items"]
+    assert [one["id"] for one in listed] == [held]
+    before = site.internal.get(f"/v1/transmissions/{held}").json()["documents"]
+    assert [one["status"] for one in before] == ["held"]
+    assert site.internal.post(f"/v1/transmissions/{held}/reprocess").status_code == 202
+    site.road.work()
+    now = site.internal.get(f"/v1/transmissions/{held}").json()
+    assert [one["business_key"] for one in now["documents"] if one["status"] == "done"] == ["HP-2"]
+    assert site.internal.get("/v1/transmissions/T-99").status_code == 404
+
+
 def test_a_write_with_an_idempotency_key_happens_once(site: Site) -> None:
     name = site.order()
     body = {"order": name, "number": "SH-1"}
