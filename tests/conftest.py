@@ -74,6 +74,7 @@ def postgresql(postgresql_folder: Path) -> Iterator[str]:
                 connection.execute(f"ALTER SYSTEM SET {setting}")
             connection.execute("SELECT pg_reload_conf()")
         yield address
+        server.cleanup()  # now: a process that is slow to end may be killed before its exit handlers run
 
 
 @pytest.fixture(scope="session")
