@@ -65,8 +65,12 @@ class SftpSite:
     port: int
     clients: list[paramiko.Transport] = field(default_factory=list)
 
-    def transport(self, user: str = "blue-ridge", key: Path | None = None, password: str | None = None) -> Any:
+    def transport(
+        self, user: str = "blue-ridge", key: Path | None = None, password: str | None = None, cipher: str = ""
+    ) -> Any:
         transport = paramiko.Transport(socket.create_connection(("127.0.0.1", self.port)))
+        if cipher:
+            transport.get_security_options().ciphers = (cipher,)
         self.clients.append(transport)
         pkey = None if password else paramiko.Ed25519Key.from_private_key_file(str(key or self.folder / "key"))
         try:

@@ -106,7 +106,7 @@ class Intake(Packetizer):
         """Raises TooMuch where the other side goes on without them."""
         if not self.need_rekey():
             self._trigger_rekey()  # type: ignore[attr-defined]
-        elif way.passed > 2 * self.REKEY_BYTES:
+        elif way.passed > self.REKEY_BYTES + self.REKEY_BYTES_OVERFLOW_MAX:
             raise TooMuch("a client that takes no new keys")
 
     def complete_handshake(self) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 import paramiko
 import psutil
 import pytest
+from paramiko.common import MSG_KEXINIT
 from sftp_site import PASSWORD, SftpSite, book_with, login, new_key, served, sftp_site
 
 from gateway.sftpd import door
 from gateway.sftpd import server as server_module
+from gateway.sftpd.intake import Intake
 from gateway.store import schema
 from gateway.store.engine import Store
 
@@ -221,6 +223,29 @@ def test_broken_requests_end_or_are_refused(site: SftpSite, packet: bytes) -> No
     channel.sendall(packet)
     said = channel.recv(1000)
     assert said == b"" or said[4] == 101
+    is_well(site)
+
+
+@pytest.mark.parametrize("size", [0, 32, 250_000, 2**32 - 1])
+def test_what_no_key_of_theirs_sealed_ends_their_connection(site: SftpSite, size: int) -> None:
+    transport = site.transport(cipher="aes128-gcm@openssh.com")
+    with suppress(*GONE):
+        transport.sock.sendall(struct.pack(">I", size) + bytes(min(size + 16, 300_000)))
+    transport.join(60)
+    assert not transport.is_alive()
+    is_well(site)
+
+
+def test_a_client_that_takes_no_new_keys_is_cut_off(site: SftpSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Intake, "REKEY_BYTES", 100_000)
+    monkeypatch.setattr(Intake, "REKEY_BYTES_OVERFLOW_MAX", 100_000)
+    transport = site.transport(cipher="aes128-gcm@openssh.com")
+    client = paramiko.SFTPClient.from_transport(transport)
+    assert client is not None
+    monkeypatch.setitem(transport._handler_table, MSG_KEXINIT, lambda message: None)
+    with pytest.raises(GONE):
+        put(client, "/inbox/a", bytes(1_000_000))
+    monkeypatch.undo()
     is_well(site)
 
 

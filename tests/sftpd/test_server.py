@@ -59,18 +59,20 @@ def test_a_large_file_comes_through_in_pieces(site: SftpSite, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("whose", ["theirs", "ours"])
+@pytest.mark.parametrize("cipher", ["aes256-ctr", "aes256-gcm@openssh.com"])
 def test_keys_are_exchanged_anew_in_the_middle_of_a_file(
-    site: SftpSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+    site: SftpSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cipher: str, whose: str
 ) -> None:
     """Nothing may be said while they are, and what came meanwhile is answered afterwards."""
     content = os.urandom(6_000_000)
     (tmp_path / "large").write_bytes(content)
-    options: tuple[str, ...] = ("RekeyLimit=1M",)
-    if whose == "ours":
-        options = ()
+    options = [f"Ciphers={cipher}", "LogLevel=DEBUG1"]
+    if whose == "theirs":
+        options.append("RekeyLimit=1M")
+    else:
         monkeypatch.setattr(Intake, "REKEY_BYTES", 1_000_000)
     commands = (f"put {tmp_path}/large /inbox/large", f"get /inbox/large {tmp_path}/back")
-    said = site.openssh(*commands, options=(*options, "LogLevel=DEBUG1"))
+    said = site.openssh(*commands, options=options)
     assert said.count("rekeying") >= 5 or said.count("SSH2_MSG_KEXINIT received") >= 5
     assert site.received() == {"large": [content]}
     assert (tmp_path / "back").read_bytes() == content
