@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
@@ -24,13 +25,16 @@ from gateway.as2.receive import STRANGER
 from gateway.pipeline import as2_receive
 from gateway.pipeline.as2_receive import Opened, Relation
 from gateway.pipeline.receive import Arrival, Receipt
-from gateway.store.spool import Spool
+from gateway.store.spool import IN_MEMORY, Spool
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["as2"])
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
+
+SHORT = 64 * 1024
+"""Shorter bodies do not wait for longer ones."""
 
 _NOT_NOW = [("Connection", "close"), ("Content-Type", "text/plain; charset=utf-8")]
 
@@ -102,40 +106,76 @@ async def _answered(
         if _is_flooded(use, whose):
             return await _too_many(use, whose)
     body, size = await taken_in(receive, announced or 0, whose.largest if whose else STRANGER, use, room)
-    taken = await in_thread(None, _take, use, whose, headers, body, size, remote)
-    if taken.stored is None:
-        return await _too_many(use, taken.whose)
-    receipt = await asyncio.shield(asyncio.wrap_future(taken.stored))
-    return await _answer(use, taken.whose, taken.judged, receipt, body, size)
+    came = Came(use, whose, headers, body, size, remote)
+    if body.size <= IN_MEMORY:
+        taken = await (use.short if body.size <= SHORT else use.long).done(came)
+    else:
+        taken = await in_thread(None, _alone, came)
+    return await _answer(came, taken)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """A message that was judged, and is stored or about to be; not stored if too many like it were refused."""
+class Came:
+    """A message that was read, and is neither judged nor stored."""
+
+    use: Door
+    whose: Relation | None  # where it was asked for already
+    headers: list[tuple[str, str]]
+    body: Spool
+    size: int
+    remote: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that was judged, and stored; neither if too many like it were refused."""
 
     whose: Relation
     judged: Opened | Arrival | None = None  # an arrival alone: a receipt for something of ours
-    stored: Future[Receipt] | None = None
+    receipt: Receipt | None = None
+
+    @property
+    def arrival(self) -> Arrival | None:
+        return self.judged.arrival if isinstance(self.judged, Opened) else self.judged
 
 
-def _take(
-    use: Door,
-    whose: Relation | None,
-    headers: list[tuple[str, str]],
-    body: Spool,
-    size: int,
-    remote: str | None,
-) -> _Taken:
-    """All that is done with a message, in one thread: to hand it to another costs as much as its commit."""
-    if whose is None:
-        whose = as2_receive.relation(use.house, headers, use.largest_body)
-        if _is_flooded(use, whose):
-            return _Taken(whose)
-    judged = _judged(use, whose, headers, body, size, remote)
-    arrival = judged.arrival if isinstance(judged, Opened) else judged
-    if arrival.refused is not None and not use.refusals.keep(whose.name, body.size):
-        return _Taken(whose)
-    return _Taken(whose, judged, use.begin(arrival))
+def take(came: Sequence[Came]) -> list[Taken | Exception]:
+    """All that is done with messages, in one thread and one commit: to hand one over costs as much as a commit."""
+    taken = [_judged(one) for one in came]
+    to_store = [arrival for one in taken if isinstance(one, Taken) and (arrival := one.arrival) is not None]
+    stored = iter(came[0].use.settle(to_store) if to_store else ())
+    return [_with_receipt(one, next(stored)) if isinstance(one, Taken) and one.judged else one for one in taken]
+
+
+def _alone(came: Came) -> Taken:
+    (taken,) = take([came])
+    if isinstance(taken, Exception):
+        raise taken
+    return taken
+
+
+def _with_receipt(taken: Taken, stored: Future[Receipt]) -> Taken | Exception:
+    error = stored.exception()
+    if error is None:
+        return replace(taken, receipt=stored.result())
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
+
+
+def _judged(came: Came) -> Taken | Exception:
+    """A receipt for something of ours, or a message and the answer to it; what goes wrong here is its own."""
+    use = came.use
+    try:
+        whose = came.whose
+        if whose is None:
+            whose = as2_receive.relation(use.house, came.headers, use.largest_body)
+            if _is_flooded(use, whose):
+                return Taken(whose)
+        taken = Taken(whose, _opened(came, whose))
+        arrival = taken.arrival
+        kept = arrival is None or arrival.refused is None or use.refusals.keep(whose.name, came.body.size)
+        return taken if kept else Taken(whose)
+    except Exception as error:
+        return error
 
 
 def _is_flooded(use: Door, whose: Relation) -> bool:
@@ -143,31 +183,38 @@ def _is_flooded(use: Door, whose: Relation) -> bool:
     return whose.connection is None and use.refusals.full(whose.name)
 
 
-def _judged(
-    use: Door, whose: Relation, headers: list[tuple[str, str]], body: Spool, size: int, remote: str | None
-) -> Opened | Arrival:
-    """What came, in a thread: a receipt for something of ours, or a message and the answer to it."""
-    posted = as2_receive.receipt_arrival(use.store, whose, body, remote)
+def _opened(came: Came, whose: Relation) -> Opened | Arrival:
+    posted = as2_receive.receipt_arrival(came.use.store, whose, came.body, came.remote)
     if posted is not None:
         return posted
-    now = datetime.now(UTC)
-    opened = as2_receive.open_message(whose, headers, body, size=size, remote=remote, now=now, entropy=os.urandom)
-    return opened if opened.arrival.refused is None else as2_receive.as_it_came_before(use.store, opened, body)
+    opened = as2_receive.open_message(
+        whose,
+        came.headers,
+        came.body,
+        size=came.size,
+        remote=came.remote,
+        now=datetime.now(UTC),
+        entropy=os.urandom,
+    )
+    if opened.arrival.refused is None:
+        return opened
+    return as2_receive.as_it_came_before(came.use.store, opened, came.body)
 
 
-async def _answer(
-    use: Door, whose: Relation, judged: Opened | Arrival | None, receipt: Receipt, body: Spool, size: int
-) -> Answer:
+async def _answer(came: Came, taken: Taken) -> Answer:
+    use, whose, judged = came.use, taken.whose, taken.judged
+    if taken.receipt is None:
+        return await _too_many(use, whose)
     if not isinstance(judged, Opened):
         return 200, [], b""
-    if receipt.repeated:
-        first = await run_in_threadpool(as2_receive.first_answer, use.store, receipt, judged)
+    if taken.receipt.repeated:
+        first = await run_in_threadpool(as2_receive.first_answer, use.store, taken.receipt, judged)
         if first is not None:
             return first
-        judged = as2_receive.other_content(whose, judged, body, now=datetime.now(UTC), entropy=os.urandom)
+        judged = as2_receive.other_content(whose, judged, came.body, now=datetime.now(UTC), entropy=os.urandom)
         await use.receive(judged.arrival)
     status, headers, content = judged.answer
-    closing = [("Connection", "close")] if size > whose.largest else []  # what is still to come is read by nobody
+    closing = [("Connection", "close")] if came.size > whose.largest else []  # the rest of it is read by nobody
     return status, [*headers, *closing], content
 
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.access.keys import ApiKey, hash_of
 from gateway.access.scopes import Scope
+from gateway.api.desk import Desk
 from gateway.api.problems import Problem
 from gateway.api.refusals import Refusals
 from gateway.pipeline.house import House
@@ -40,7 +41,9 @@ class Door:
 
     house: House
     receive: Callable[[Arrival], Any]  # coroutine: Receipt once the arrival is durable
-    begin: Callable[[Arrival], Future[Receipt]]  # from a thread: stored there and then if nobody else is storing
+    settle: Callable[[Sequence[Arrival]], list[Future[Receipt]]]  # from a thread: all in one commit; they have ended
+    short: Desk[Any, Any]  # where AS2 messages are judged and stored that are short
+    long: Desk[Any, Any]  # and those that are longer, and still in memory
     largest_body: int  # bytes
     spool: Path | None = None  # where large bodies wait for their commit; without one, where the system says
     refusals: Refusals = field(default_factory=Refusals)

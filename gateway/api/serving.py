@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from fastapi import FastAPI
 
+from gateway.api import as2
 from gateway.api.app import build
+from gateway.api.desk import Desk
 from gateway.api.door import Door
 from gateway.api.problems import Problem
 from gateway.pipeline.house import House
@@ -20,6 +22,9 @@ from gateway.worker.committer import Busy, Closed, Committer
 from gateway.worker.moments import Reached, nothing
 
 MEGABYTE = 1_000_000
+
+SHORT_AT_ONCE, LONG_AT_ONCE = 32, 4
+"""AS2 messages in one commit: it costs each of them little by then, and the first one waits for the last."""
 
 
 def application(store: Store, house: House, chosen: Settings, reached: Reached = nothing) -> FastAPI:
@@ -32,13 +37,14 @@ def application(store: Store, house: House, chosen: Settings, reached: Reached =
         with _not_now():
             return await committer.stored(arrival)
 
-    def begin(arrival: Arrival) -> Future[Receipt]:
+    def settle(arrivals: Sequence[Arrival]) -> list[Future[Receipt]]:
         with _not_now():
-            return committer.begin([arrival])[0]
+            return committer.settle(arrivals)
 
     spool = chosen.home if chosen.home.is_dir() else None
-    app = build(Door(house, stored, begin, chosen.body_limit_mb * MEGABYTE, spool=spool))
-    app.router.lifespan_context = _closing(committer.close)
+    short, long = Desk(as2.take, SHORT_AT_ONCE), Desk(as2.take, LONG_AT_ONCE)
+    app = build(Door(house, stored, settle, short, long, chosen.body_limit_mb * MEGABYTE, spool=spool))
+    app.router.lifespan_context = _closing(short.close, long.close, committer.close)
     return app
 
 
@@ -67,10 +73,11 @@ def _later(detail: str, seconds: int) -> Problem:
     return Problem(503, "busy", "Not now", detail, headers={"Retry-After": str(seconds)})
 
 
-def _closing(close: Callable[[], None]) -> Callable[[FastAPI], Any]:
+def _closing(*close: Callable[[], None]) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        close()
+        for one in close:
+            one()
 
     return lifespan
