@@ -23,7 +23,7 @@ from gateway.worker.moments import Reached, nothing
 
 MEGABYTE = 1_000_000
 
-SHORT_AT_ONCE, LONG_AT_ONCE = 32, 4
+SHORT_AT_ONCE, LONG_AT_ONCE = 32, 8
 """AS2 messages in one commit: it costs each of them little by then, and the first one waits for the last."""
 
 

@@ -81,10 +81,10 @@ class Committer(Generic[Item, Receipt]):
             self._queue(group)
         return group[0][2]
 
-    def begin(self, items: Sequence[Item]) -> list[Future[Receipt]]:
-        """From a thread: store items in one commit if nobody is storing, else leave them to the next commit.
+    def settle(self, items: Sequence[Item]) -> list[Future[Receipt]]:
+        """Store items from a thread, in one commit; the futures have ended. Raises Busy or Closed.
 
-        Raises Busy or Closed.
+        If nobody is storing the caller does, else it waits for the next commit.
         """
         group = self._group(items)
         with self._change:
@@ -93,14 +93,10 @@ class Committer(Generic[Item, Receipt]):
                 self._storing = True
             else:
                 self._queue(group)
+        futures = [future for _, _, future in group]
         if is_ours:
             self._work(group)
-        return [future for _, _, future in group]
-
-    def settle(self, items: Sequence[Item]) -> list[Future[Receipt]]:
-        """Store items from a thread, in one commit; the futures have ended. Raises Busy or Closed."""
-        futures = self.begin(items)
-        if not all(future.done() for future in futures):
+        else:
             wait(futures)
         return futures
 

@@ -339,11 +339,11 @@ def test_a_database_that_cannot_be_used_acknowledges_nothing(site: As2Site, faul
     def fails(_: object) -> None:
         raise fault
 
-    whole = site.door.begin
-    object.__setattr__(site.door, "begin", fails)
+    whole = site.door.settle
+    object.__setattr__(site.door, "settle", fails)
     answer = site.send(EDI, "<1@them>")
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert "Send the same request again" in answer.json()["detail"]
-    object.__setattr__(site.door, "begin", whole)
+    object.__setattr__(site.door, "settle", whole)
     assert site.receipt(site.send(EDI, "<1@them>")).disposition is not None
     assert len(site.road.rows(schema.transmission)) == 1
