@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
@@ -108,10 +108,10 @@ async def _answered(
     body, size = await taken_in(receive, announced or 0, whose.largest if whose else STRANGER, use, room)
     came = Came(use, whose, headers, body, size, remote)
     if body.size <= IN_MEMORY:
-        taken = await (use.short if body.size <= SHORT else use.long).done(came)
+        stored = await (use.short if body.size <= SHORT else use.long).done(came)
     else:
-        taken = await in_thread(None, _alone, came)
-    return await _answer(came, taken)
+        stored = await in_thread(None, _alone, came)
+    return await _answer(*stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,55 +127,54 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A message that was judged, and stored; neither if too many like it were refused."""
+class Judged:
+    """A message that was judged; nothing is to be stored of it if too many like it were refused."""
 
+    came: Came
     whose: Relation
-    judged: Opened | Arrival | None = None  # an arrival alone: a receipt for something of ours
-    receipt: Receipt | None = None
+    what: Opened | Arrival | None = None  # an arrival alone: a receipt for something of ours
 
     @property
     def arrival(self) -> Arrival | None:
-        return self.judged.arrival if isinstance(self.judged, Opened) else self.judged
+        return self.what.arrival if isinstance(self.what, Opened) else self.what
 
 
-def take(came: Sequence[Came]) -> list[Taken | Exception]:
-    """All that is done with messages, in one thread and one commit: to hand one over costs as much as a commit."""
-    taken = [_judged(one) for one in came]
-    to_store = [arrival for one in taken if isinstance(one, Taken) and (arrival := one.arrival) is not None]
-    stored = iter(came[0].use.settle(to_store) if to_store else ())
-    return [_with_receipt(one, next(stored)) if isinstance(one, Taken) and one.judged else one for one in taken]
+Stored = tuple[Judged, Receipt | None]
+"""A message, and the proof that it is stored."""
 
 
-def _alone(came: Came) -> Taken:
-    (taken,) = take([came])
-    if isinstance(taken, Exception):
-        raise taken
-    return taken
+def judge(came: Came) -> Judged:
+    """In a thread: a receipt for something of ours, or a message and the answer to it."""
+    use, whose = came.use, came.whose
+    if whose is None:
+        whose = as2_receive.relation(use.house, came.headers, use.largest_body)
+        if _is_flooded(use, whose):
+            return Judged(came, whose)
+    judged = Judged(came, whose, _opened(came, whose))
+    arrival = judged.arrival
+    is_kept = arrival is None or arrival.refused is None or use.refusals.keep(whose.name, came.body.size)
+    return judged if is_kept else Judged(came, whose)
 
 
-def _with_receipt(taken: Taken, stored: Future[Receipt]) -> Taken | Exception:
-    error = stored.exception()
-    if error is None:
-        return replace(taken, receipt=stored.result())
-    return error if isinstance(error, Exception) else RuntimeError(str(error))
+def store(judged: Sequence[Judged]) -> list[Stored | Exception]:
+    """In the same thread, since to hand them to another costs as much as a commit; and all in one commit."""
+    arrivals = [arrival for one in judged if (arrival := one.arrival) is not None]
+    receipts = iter(judged[0].came.use.settle(arrivals) if arrivals else ())
+    return [_stored(one, next(receipts)) if one.what is not None else (one, None) for one in judged]
 
 
-def _judged(came: Came) -> Taken | Exception:
-    """A receipt for something of ours, or a message and the answer to it; what goes wrong here is its own."""
-    use = came.use
+def _stored(judged: Judged, receipt: Future[Receipt]) -> Stored | Exception:
     try:
-        whose = came.whose
-        if whose is None:
-            whose = as2_receive.relation(use.house, came.headers, use.largest_body)
-            if _is_flooded(use, whose):
-                return Taken(whose)
-        taken = Taken(whose, _opened(came, whose))
-        arrival = taken.arrival
-        kept = arrival is None or arrival.refused is None or use.refusals.keep(whose.name, came.body.size)
-        return taken if kept else Taken(whose)
+        return judged, receipt.result()
     except Exception as error:
         return error
+
+
+def _alone(came: Came) -> Stored:
+    (stored,) = store([judge(came)])
+    if isinstance(stored, Exception):
+        raise stored
+    return stored
 
 
 def _is_flooded(use: Door, whose: Relation) -> bool:
@@ -201,19 +200,19 @@ def _opened(came: Came, whose: Relation) -> Opened | Arrival:
     return as2_receive.as_it_came_before(came.use.store, opened, came.body)
 
 
-async def _answer(came: Came, taken: Taken) -> Answer:
-    use, whose, judged = came.use, taken.whose, taken.judged
-    if taken.receipt is None:
-        return await _too_many(use, whose)
-    if not isinstance(judged, Opened):
+async def _answer(judged: Judged, receipt: Receipt | None) -> Answer:
+    came, whose, what = judged.came, judged.whose, judged.what
+    if receipt is None:
+        return await _too_many(came.use, whose)
+    if not isinstance(what, Opened):
         return 200, [], b""
-    if taken.receipt.repeated:
-        first = await run_in_threadpool(as2_receive.first_answer, use.store, taken.receipt, judged)
+    if receipt.repeated:
+        first = await run_in_threadpool(as2_receive.first_answer, came.use.store, receipt, what)
         if first is not None:
             return first
-        judged = as2_receive.other_content(whose, judged, came.body, now=datetime.now(UTC), entropy=os.urandom)
-        await use.receive(judged.arrival)
-    status, headers, content = judged.answer
+        what = as2_receive.other_content(whose, what, came.body, now=datetime.now(UTC), entropy=os.urandom)
+        await came.use.receive(what.arrival)
+    status, headers, content = what.answer
     closing = [("Connection", "close")] if came.size > whose.largest else []  # the rest of it is read by nobody
     return status, [*headers, *closing], content
 

@@ -1,7 +1,7 @@
 """One thread for work that is short, and that several callers can have done in one go.
 
 What holds the GIL gets no faster by a second thread: they only wait for each other, and a message judged by six threads
-by turns cost a tenth more than by one. What came while one batch was under way is the next.
+by turns cost a tenth more than by one. And what is stored together shares a commit.
 """
 
 from __future__ import annotations
@@ -11,21 +11,31 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
-Outcome: TypeAlias = Result | Exception
 
 
-class Desk(Generic[Item, Result]):
+class Desk(Generic[Item, Prepared, Result]):
     """Coroutines hand in items and get each its result."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Outcome[Result]]], at_once: int) -> None:
-        """`work` takes so many items at once at most, and gives a result or an exception for each, in their order."""
-        self._work = work
+    def __init__(
+        self,
+        prepare: Callable[[Item], Prepared],
+        finish: Callable[[Sequence[Prepared]], Sequence[Result | Exception]],
+        at_once: int,
+    ) -> None:
+        """Each item is prepared, then so many at most are finished together: a result or an exception for each.
+
+        What comes while another is prepared is still of the same batch.
+        """
+        self._prepare = prepare
+        self._finish = finish
         self._at_once = at_once
         self._waiting: SimpleQueue[tuple[Item, asyncio.Future[Result]] | None] = SimpleQueue()
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
         self._thread.start()
 
@@ -41,32 +51,44 @@ class Desk(Generic[Item, Result]):
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            batch, is_last = [first], False
-            while len(batch) < self._at_once and not is_last:
-                try:
-                    more = self._waiting.get_nowait()
-                except Empty:
-                    break
-                is_last = more is None
-                if more is not None:
-                    batch.append(more)
-            self._do(batch)
-            if is_last:
-                return
+        while not self._ended:
+            if batch := self._batch():
+                self._together(batch)
+            del batch  # or what was in it stays in memory until the next one comes
 
-    def _do(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
-        outcomes: Sequence[Outcome[Result]]
+    def _together(self, batch: Sequence[tuple[asyncio.Future[Result], Prepared]]) -> None:
+        futures = [future for future, _ in batch]
         try:
-            outcomes = self._work([item for item, _ in batch])
+            _tell(futures, self._finish([prepared for _, prepared in batch]))
         except Exception as error:
-            outcomes = [error] * len(batch)
-        futures = [future for _, future in batch]
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            futures[0].get_loop().call_soon_threadsafe(_give, futures, outcomes)
+            _tell(futures, [error] * len(futures))
+
+    def _batch(self) -> list[tuple[asyncio.Future[Result], Prepared]]:
+        """What waits, prepared, and what comes meanwhile; nothing only at the end or if nothing could be prepared."""
+        batch: list[tuple[asyncio.Future[Result], Prepared]] = []
+        one = self._waiting.get()
+        while one is not None:
+            item, future = one
+            try:
+                batch.append((future, self._prepare(item)))
+            except Exception as error:
+                _tell([future], [error])
+            if len(batch) == self._at_once:
+                return batch
+            try:
+                one = self._waiting.get_nowait()
+            except Empty:
+                return batch
+        self._ended = True
+        return batch
 
 
-def _give(futures: Sequence[asyncio.Future[Result]], outcomes: Sequence[Outcome[Result]]) -> None:
+def _tell(futures: Sequence[asyncio.Future[Result]], outcomes: Sequence[Result | Exception]) -> None:
+    with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+        futures[0].get_loop().call_soon_threadsafe(_give, futures, outcomes)
+
+
+def _give(futures: Sequence[asyncio.Future[Result]], outcomes: Sequence[Result | Exception]) -> None:
     for future, outcome in zip(futures, outcomes, strict=True):
         if future.done():  # cancelled
             continue

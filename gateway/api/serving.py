@@ -23,7 +23,7 @@ from gateway.worker.moments import Reached, nothing
 
 MEGABYTE = 1_000_000
 
-SHORT_AT_ONCE, LONG_AT_ONCE = 32, 8
+SHORT_AT_ONCE, LONG_AT_ONCE = 16, 8
 """AS2 messages in one commit: it costs each of them little by then, and the first one waits for the last."""
 
 
@@ -42,7 +42,7 @@ def application(store: Store, house: House, chosen: Settings, reached: Reached =
             return committer.settle(arrivals)
 
     spool = chosen.home if chosen.home.is_dir() else None
-    short, long = Desk(as2.take, SHORT_AT_ONCE), Desk(as2.take, LONG_AT_ONCE)
+    short, long = (Desk(as2.judge, as2.store, at_once) for at_once in (SHORT_AT_ONCE, LONG_AT_ONCE))
     app = build(Door(house, stored, settle, short, long, chosen.body_limit_mb * MEGABYTE, spool=spool))
     app.router.lifespan_context = _closing(short.close, long.close, committer.close)
     return app

@@ -12,18 +12,24 @@ from gateway.api.desk import Desk
 
 
 class Work:
-    """Doubles numbers; the first batch waits until it is let go."""
+    """Doubles numbers; the first one waits until it is let go."""
 
     def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
         self.batches: list[list[int]] = []
-        self.go = threading.Event()
 
-    def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
-        self.batches.append(list(numbers))
+    def prepare(self, number: int) -> int:
+        self.begun.set()
         assert self.go.wait(60)
-        if 13 in numbers:
+        if number == 0:
+            raise ZeroDivisionError
+        return 2 * number
+
+    def finish(self, numbers: Sequence[int]) -> list[int | Exception]:
+        self.batches.append(list(numbers))
+        if 26 in numbers:
             raise ValueError("nothing of this batch")
-        return [ValueError(str(n)) if n < 0 else 2 * n for n in numbers]
+        return [ValueError(str(n)) if n < 0 else n for n in numbers]
 
 
 @pytest.fixture
@@ -32,33 +38,29 @@ def work() -> Work:
 
 
 @pytest.fixture
-def desk(work: Work) -> Iterator[Desk[int, int]]:
-    made = Desk(work, 3)
+def desk(work: Work) -> Iterator[Desk[int, int, int]]:
+    made = Desk(work.prepare, work.finish, 3)
     yield made
     work.go.set()
     made.close()
 
 
-async def begun(work: Work) -> None:
-    while not work.batches:
-        await asyncio.sleep(0.001)
-
-
-def test_what_waited_together_is_done_together(desk: Desk[int, int], work: Work) -> None:
+def test_what_waited_together_is_done_together(desk: Desk[int, int, int], work: Work) -> None:
     async def callers() -> list[int | BaseException]:
         first = desk.done(1)
-        await begun(work)
-        others = [desk.done(n) for n in (2, -3, 4, 5)]
+        await asyncio.to_thread(work.begun.wait)
+        others = [desk.done(n) for n in (0, -2, 3, 4, 5)]
         work.go.set()
         return await asyncio.gather(first, *others, return_exceptions=True)
 
-    one, two, refused, four, five = asyncio.run(callers())
-    assert (one, two, four, five) == (2, 4, 8, 10)
+    one, unfit, refused, *rest = asyncio.run(callers())
+    assert (one, rest) == (2, [6, 8, 10])
+    assert isinstance(unfit, ZeroDivisionError)
     assert isinstance(refused, ValueError)
-    assert work.batches == [[1], [2, -3, 4], [5]]
+    assert work.batches == [[2, -4, 6], [8, 10]]
 
 
-def test_a_batch_that_fails_fails_for_those_in_it(desk: Desk[int, int], work: Work) -> None:
+def test_a_batch_that_fails_fails_for_those_in_it(desk: Desk[int, int, int], work: Work) -> None:
     work.go.set()
 
     async def callers() -> tuple[int | BaseException, int]:
@@ -70,10 +72,10 @@ def test_a_batch_that_fails_fails_for_those_in_it(desk: Desk[int, int], work: Wo
     assert fine == 14
 
 
-def test_who_went_away_is_not_waited_for(desk: Desk[int, int], work: Work) -> None:
+def test_who_went_away_is_not_waited_for(desk: Desk[int, int, int], work: Work) -> None:
     async def callers() -> int:
         first = desk.done(1)
-        await begun(work)
+        await asyncio.to_thread(work.begun.wait)
         first.cancel()
         work.go.set()
         return await desk.done(2)
@@ -82,7 +84,7 @@ def test_who_went_away_is_not_waited_for(desk: Desk[int, int], work: Work) -> No
 
 
 def test_closing_ends_what_waits(work: Work) -> None:
-    desk: Desk[int, int] = Desk(work, 3)
+    desk: Desk[int, int, int] = Desk(work.prepare, work.finish, 3)
 
     async def callers() -> list[int]:
         results = [desk.done(n) for n in (1, 2, 3, 4)]
