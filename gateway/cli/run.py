@@ -27,7 +27,8 @@ app = typer.Typer(add_completion=False)
 
 log = logging.getLogger("gateway")
 
-M_ARENA_MAX = -8  # glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
+MEGABYTE = 1024 * 1024
 
 
 class Part(StrEnum):
@@ -147,6 +148,8 @@ def _web(chosen: Settings) -> None:
     from gateway.pipeline.house import Furniture
 
     _must_be_free("GATEWAY_HTTP_BIND", chosen.http_host, chosen.http_port)
+    # Memory of bodies is used again: to get every page anew from the kernel costs a tenth of a message of 1 MB.
+    _allocate((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 16 * MEGABYTE), (M_TRIM_THRESHOLD, 32 * MEGABYTE))
 
     with chosen.open_store() as store:
         furniture = Furniture(store)
@@ -226,9 +229,14 @@ def _sftp(chosen: Settings) -> None:
 
 def _small() -> None:
     """Many sessions in little memory: without what libraries load for uses that are not ours."""
-    import ctypes
-
     # paramiko wants invoke for one word of ssh_config, httpx has a command line in colours
     sys.modules.update({"invoke": None, "httpx._main": None})  # type: ignore[dict-item]
+    _allocate((M_ARENA_MAX, 1))  # a thread a session, and none of them allocates much
+
+
+def _allocate(*options: tuple[int, int]) -> None:
+    import ctypes
+
     with suppress(AttributeError):  # a libc that is not glibc
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)  # a thread a session, and none of them allocates much
+        for option, value in options:
+            ctypes.CDLL(None).mallopt(option, value)
