@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
@@ -117,10 +118,19 @@ class AlgorithmIdentifier:
 
     @classmethod
     def read(cls, node: Node) -> AlgorithmIdentifier:
+        return _usual(raw) if len(raw := node.raw) <= 24 else cls.of(node)  # longer ones have a vector or a salt
+
+    @classmethod
+    def of(cls, node: Node) -> AlgorithmIdentifier:
         children = node.expect(SEQUENCE, "an algorithm").children()
         if not children:
             return cls(b"", None)
         return cls(children[0].expect(OID, "an algorithm").contents, children[1] if len(children) > 1 else None)
+
+
+@lru_cache(maxsize=64)
+def _usual(raw: bytes) -> AlgorithmIdentifier:
+    return AlgorithmIdentifier.of(Node(raw))
 
 
 def identifier(oid_: bytes, *parameters: bytes) -> bytes:

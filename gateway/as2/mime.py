@@ -10,7 +10,7 @@ import base64
 import binascii
 import quopri
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from email.header import decode_header
 from functools import lru_cache
 from typing import NamedTuple
@@ -125,7 +125,7 @@ class ContentType(NamedTuple):
     """A media type in lower case and its parameters by lower-case name."""
 
     type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
     @classmethod
     def parse(cls, value: str) -> ContentType:
@@ -133,8 +133,18 @@ class ContentType(NamedTuple):
         return cls(type_ or "text/plain", parameters)
 
 
-def parse_parameters(text: str) -> tuple[str, dict[str, str]]:
+def parse_parameters(text: str) -> tuple[str, Mapping[str, str]]:
     """`attachment; filename="a.edi"` and the like, RFC 2231 continuations and charsets included."""
+    return _usual_parameters(text) if len(text) <= 200 else _parameters(text)
+
+
+@lru_cache(maxsize=256)
+def _usual_parameters(text: str) -> tuple[str, Mapping[str, str]]:
+    """Most senders write the same ones in every message; of what a vandal sends, little is kept."""
+    return _parameters(text)
+
+
+def _parameters(text: str) -> tuple[str, Mapping[str, str]]:
     main, semicolon, rest = text.partition(";")
     found: dict[str, str] = {}
     for match in _PARAMETER.finditer(semicolon + rest):
