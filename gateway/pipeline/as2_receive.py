@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -179,7 +180,7 @@ def open_message(
 
     name = head.message_id if head else f"<{uuid.uuid4()}>"
 
-    def arrived(n: int) -> Arrival:
+    def arrived(n: int, **more: Any) -> Arrival:
         """One document of the message."""
         part, content = opened[n] if opened else (None, b"")
         return Arrival(
@@ -191,15 +192,15 @@ def open_message(
             media_type=part.content_type if part else None,
             remote=remote,
             partner=connection.owner if connection else None,
+            **more,
         )
 
+    if opened and head is not None and head.mdn is None and opened[0][0].content_type == "multipart/report":
+        return Opened(_wrapped_receipt(arrived(0), _wire(whose.headers, body)), received)
     # The message under its first document; the others are beside it.
-    first = replace(
-        arrived(0), answer=_stored(received.mdn), answer_to=owed_to, beside=tuple(map(arrived, range(1, len(opened))))
-    )
-    if opened and head is not None and head.mdn is None and first.media_type == "multipart/report":
-        return Opened(_wrapped_receipt(first, _wire(whose.headers, body)), received)
-    first = _kept(first, whose, received, body)
+    beside = tuple(map(arrived, range(1, len(opened))))
+    answer = _stored(received.mdn)
+    first = arrived(0, answer=answer, answer_to=owed_to, beside=beside, **_kept(whose, received, body))
     return Opened(first if opened else _refused(first, whose, received), received)
 
 
@@ -282,8 +283,8 @@ def _wire(headers: Headers | None, body: Spool) -> bytes | _Wire:
     return whole if isinstance(whole, bytes) else _Wire(head, body)
 
 
-def _kept(arrival: Arrival, whose: Relation, received: Received, body: Spool) -> Arrival:
-    """With its wire. A large one is stored once: its document, and what stood around that, to make the message again.
+def _kept(whose: Relation, received: Received, body: Spool) -> dict[str, Any]:
+    """The wire of an arrival. A large one is stored once: its document, and what stood around that, to make the message again.
 
     Nor is the document hashed beside the part that was signed: the MIC, which both sides have in the receipt, names it.
     """
@@ -293,8 +294,8 @@ def _kept(arrival: Arrival, whose: Relation, received: Received, body: Spool) ->
         digest = f"{as2_wire.MIC}{message.mic}" if message.mic.digest in MODERN_DIGESTS else None
         if message.around is not None:
             around = message.around.packed(bytes(headers), body)
-            return replace(arrival, digest=digest, wire=around, wire_type=as2_wire.AROUND)
-    return replace(arrival, digest=digest, wire=_wire(headers, body))
+            return {"digest": digest, "wire": around, "wire_type": as2_wire.AROUND}
+    return {"digest": digest, "wire": _wire(headers, body)}
 
 
 def _refused(common: Arrival, whose: Relation, received: Received) -> Arrival:
