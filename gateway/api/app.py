@@ -24,7 +24,7 @@ class Doors(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/as2" and scope["method"] == "POST":
-            await as2.exchange(self.state.door, scope, receive, send)
+            await self.state.as2.exchange(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -40,6 +40,7 @@ def build(door: Door) -> FastAPI:
         redoc_url=None,
     )
     app.state.door = door
+    app.state.as2 = as2.As2Door(door)
     problems.install(app)
     app.add_middleware(Bodies)
     app.include_router(as2.router)

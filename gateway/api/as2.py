@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway.api import problems
+from gateway.api.desk import Desk
 from gateway.api.door import Door
 from gateway.api.intake import taken_in
 from gateway.api.problems import Problem
@@ -35,6 +36,9 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 SHORT = 64 * 1024
 """Shorter bodies do not wait for longer ones."""
+
+SHORT_AT_ONCE, LONG_AT_ONCE = 16, 8
+"""Messages in one commit: it costs each of them little by then, and the first one waits for the last."""
 
 _NOT_NOW = [("Connection", "close"), ("Content-Type", "text/plain; charset=utf-8")]
 
@@ -58,47 +62,61 @@ _NOT_NOW = [("Connection", "close"), ("Content-Type", "text/plain; charset=utf-8
         }
     },
 )
-async def as2() -> None:  # described here for the reference; `exchange` takes the request before FastAPI sees it
+async def as2() -> None:  # described here for the reference; `As2Door` takes the request before FastAPI sees it
     """A repeated Message-ID gets the receipt of the first time and is processed once.
 
     Receipts that partners post for what we sent come here too: stored before they are answered.
     """
 
 
-async def exchange(use: Door, scope: Scope, receive: Receive, send: Send) -> None:
-    """One request, in plain ASGI: what FastAPI does for a request is a tenth of a message of 2 KB."""
-    headers = [
-        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape")) for name, value in scope["headers"]
-    ]
-    client = scope.get("client")
-    try:
-        async with AsyncExitStack() as room:
-            status, said, body = await _answered(use, headers, client[0] if client else None, receive, room)
-    except ClientDisconnect:  # they went away in the middle of it: nobody was told anything, so they send it again
-        use.refusals.count("cut off")
-        status, said, body = 400, [], b""
-    except TimeoutError:
-        use.refusals.count("too slow")
-        status, said, body = 408, [*_NOT_NOW], b"The message came too slowly; nothing was kept."
-    except Problem as problem:
-        await problems.answer(problem.status, problem.body, problem.headers)(scope, receive, send)
-        return
-    except Exception as error:
-        if not isinstance(error, OperationalError):
-            log.exception("an AS2 message could not be taken")
-        await problems.unforeseen(error)(scope, receive, send)
-        return
-    raw = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in said]
-    if not any(name == b"content-length" for name, _ in raw):
-        raw.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+class As2Door:
+    """Takes AS2 messages, in plain ASGI: what FastAPI does for a request is a tenth of a message of 2 KB."""
+
+    def __init__(self, use: Door) -> None:
+        self.use = use
+        self.short, self.long = (Desk(judge, store, at_once) for at_once in (SHORT_AT_ONCE, LONG_AT_ONCE))
+
+    def close(self) -> None:
+        """What is under way is stored; nothing else comes."""
+        self.short.close()
+        self.long.close()
+
+    async def exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        use = self.use
+        headers = [
+            (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape"))
+            for name, value in scope["headers"]
+        ]
+        client = scope.get("client")
+        try:
+            async with AsyncExitStack() as room:
+                status, said, body = await _answered(self, headers, client[0] if client else None, receive, room)
+        except ClientDisconnect:  # they went away in the middle of it: nobody was told anything, so they send it again
+            use.refusals.count("cut off")
+            status, said, body = 400, [], b""
+        except TimeoutError:
+            use.refusals.count("too slow")
+            status, said, body = 408, [*_NOT_NOW], b"The message came too slowly; nothing was kept."
+        except Problem as problem:
+            await problems.answer(problem.status, problem.body, problem.headers)(scope, receive, send)
+            return
+        except Exception as error:
+            if not isinstance(error, OperationalError):
+                log.exception("an AS2 message could not be taken")
+            await problems.unforeseen(error)(scope, receive, send)
+            return
+        raw = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in said]
+        if not any(name == b"content-length" for name, _ in raw):
+            raw.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
 
 
 async def _answered(
-    use: Door, headers: list[tuple[str, str]], remote: str | None, receive: Receive, room: AsyncExitStack
+    by: As2Door, headers: list[tuple[str, str]], remote: str | None, receive: Receive, room: AsyncExitStack
 ) -> Answer:
-    in_thread = asyncio.get_running_loop().run_in_executor
+    use, in_thread = by.use, asyncio.get_running_loop().run_in_executor
     announced = next((int(value) for name, value in headers if name == "content-length"), None)
     whose = None
     if announced is None or announced > STRANGER:  # more than is read of anybody's
@@ -108,7 +126,7 @@ async def _answered(
     body, size = await taken_in(receive, announced or 0, whose.largest if whose else STRANGER, use, room)
     came = Came(use, whose, headers, body, size, remote)
     if body.size <= IN_MEMORY:
-        stored = await (use.short if body.size <= SHORT else use.long).done(came)
+        stored = await (by.short if body.size <= SHORT else by.long).done(came)
     else:
         stored = await in_thread(None, _alone, came)
     return await _answer(*stored)

@@ -36,19 +36,22 @@ class Desk(Generic[Item, Prepared, Result]):
         self._at_once = at_once
         self._waiting: SimpleQueue[tuple[Item, asyncio.Future[Result]] | None] = SimpleQueue()
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None  # begins with the first item
 
     def done(self, item: Item) -> asyncio.Future[Result]:
         """To be awaited: the result of this item."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.put((item, future))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
+            self._thread.start()
         return future
 
     def close(self) -> None:
         """Work on what is waiting, then stop."""
-        self._waiting.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._ended:

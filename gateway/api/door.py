@@ -18,7 +18,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.access.keys import ApiKey, hash_of
 from gateway.access.scopes import Scope
-from gateway.api.desk import Desk
 from gateway.api.problems import Problem
 from gateway.api.refusals import Refusals
 from gateway.pipeline.house import House
@@ -42,8 +41,6 @@ class Door:
     house: House
     receive: Callable[[Arrival], Any]  # coroutine: Receipt once the arrival is durable
     settle: Callable[[Sequence[Arrival]], list[Future[Receipt]]]  # from a thread: all in one commit; they have ended
-    short: Desk[Any, Any, Any]  # where AS2 messages are judged and stored that are short
-    long: Desk[Any, Any, Any]  # and those that are longer, and still in memory
     largest_body: int  # bytes
     spool: Path | None = None  # where large bodies wait for their commit; without one, where the system says
     refusals: Refusals = field(default_factory=Refusals)

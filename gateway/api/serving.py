@@ -9,9 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from gateway.api import as2
 from gateway.api.app import build
-from gateway.api.desk import Desk
 from gateway.api.door import Door
 from gateway.api.problems import Problem
 from gateway.pipeline.house import House
@@ -22,9 +20,6 @@ from gateway.worker.committer import Busy, Closed, Committer
 from gateway.worker.moments import Reached, nothing
 
 MEGABYTE = 1_000_000
-
-SHORT_AT_ONCE, LONG_AT_ONCE = 16, 8
-"""AS2 messages in one commit: it costs each of them little by then, and the first one waits for the last."""
 
 
 def application(store: Store, house: House, chosen: Settings, reached: Reached = nothing) -> FastAPI:
@@ -42,9 +37,8 @@ def application(store: Store, house: House, chosen: Settings, reached: Reached =
             return committer.settle(arrivals)
 
     spool = chosen.home if chosen.home.is_dir() else None
-    short, long = (Desk(as2.judge, as2.store, at_once) for at_once in (SHORT_AT_ONCE, LONG_AT_ONCE))
-    app = build(Door(house, stored, settle, short, long, chosen.body_limit_mb * MEGABYTE, spool=spool))
-    app.router.lifespan_context = _closing(short.close, long.close, committer.close)
+    app = build(Door(house, stored, settle, chosen.body_limit_mb * MEGABYTE, spool=spool))
+    app.router.lifespan_context = _closing(app.state.as2.close, committer.close)
     return app
 
 

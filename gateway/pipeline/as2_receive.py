@@ -284,7 +284,7 @@ def _wire(headers: Headers | None, body: Spool) -> bytes | _Wire:
 
 
 def _kept(whose: Relation, received: Received, body: Spool) -> dict[str, Any]:
-    """The wire of an arrival. A large one is stored once: its document, and what stood around that, to make the message again.
+    """Its wire. A large one is stored once: its document, and what stood around that, to make the message again.
 
     Nor is the document hashed beside the part that was signed: the MIC, which both sides have in the receipt, names it.
     """

@@ -58,7 +58,7 @@ def site(store: Store, book: Book, tmp_path: Path) -> Iterator[Site]:
     house = House(store, furniture.book, systems, sender)
     committer = Committer(store, receive, weigh=lambda arrival: len(arrival.content))
     listening = socket.create_server(("127.0.0.1", 0))
-    app = build(Door(house, committer.stored, lambda arrival: committer.begin([arrival])[0], LARGEST))
+    app = build(Door(house, committer.stored, committer.settle, LARGEST))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
