@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from gateway.channels.channel import Parcel
 from gateway.channels.directory import DirectoryChannel, DirectorySettings
+from gateway.pipeline import release, unwrap
 from gateway.pipeline.house import House
 from gateway.pipeline.receive import Arrival, Receipt, receive
-from gateway.store import schema
+from gateway.store import lease, schema
 from gateway.store.engine import Record, Store
 from gateway.worker.batches import Batches
 from gateway.worker.keeper import Keeper
@@ -21,6 +24,7 @@ from gateway.worker.road import deliveries, stages
 
 ROOT = Path(__file__).parent.parent
 PRODUCTION, TEST = "harbor-pine", "harbor-pine-test"
+BLOCKED = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
 
 
 @dataclass
@@ -46,6 +50,28 @@ class Road:
         batches = Batches(self.store, stages(self.house), "test", keeper)
         while batches.step():
             pass
+
+    def store_two_at_once(self) -> None:
+        """PostgreSQL: two workers read a transmission each, and the second stores while the first has not committed."""
+        with self.store.begin() as tx:
+            rows = lease.claim(tx, schema.transmission, "unwrap", "both", 2, 60_000_000)
+        first, second = (unwrap.unwrap(self.house, [row]) for row in rows)
+
+        def store_second() -> None:
+            with self.store.begin() as tx:
+                release.record(tx, self.house, second)
+
+        with ThreadPoolExecutor(1) as other:
+            with self.store.begin() as tx:
+                release.record(tx, self.house, first)
+                storing = other.submit(store_second)
+                deadline = time.monotonic() + 60
+                while not storing.done() and time.monotonic() < deadline:
+                    with self.store.read() as view:
+                        if view.scalar(BLOCKED):
+                            break
+                    time.sleep(0.01)
+            storing.result(60)
 
     def deliver(self, *, kinds: Sequence[str] = ("envelope",)) -> None:
         """Send what is due of these kinds; what is due of others stays under way."""

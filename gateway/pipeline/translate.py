@@ -341,9 +341,14 @@ def _with_content(row: Any, end: Carried | NotCarried) -> Any:
 
 def _known(tx: Tx, results: Sequence[Translated]) -> dict[tuple[str, str, str, str], str]:
     """(partner, lane, kind, business key) -> content hash of the first document used under it."""
-    gists = [result.end.gist for result in results if isinstance(result.end, Carried)]
-    if not gists:
+    carried = [(result.row, result.end.gist) for result in results if isinstance(result.end, Carried)]
+    if not carried:
         return {}
+    gists = [gist for _, gist in carried]
+    # Two workers with the same number at the same moment: the second waits and then sees the first. Where a number
+    # begins a flow, the second cannot begin it and judges anew.
+    alone = {(row.partner, row.lane, g.kind, g.business_key) for row, g in carried if g.kind not in BEGINNING}
+    tx.take_turns(["number " + "|".join(one) for one in sorted(alone)])
     ours = {result.row.id for result in results}
     first: dict[tuple[str, str, str, str], str] = {}
     for kind in {gist.kind for gist in gists}:

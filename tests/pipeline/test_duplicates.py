@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from pipeline_road import Road
+from pipeline_road import ROOT, Road
 from road_documents import interchange, order
 from sqlalchemy import update
 
@@ -16,6 +16,7 @@ from gateway.store.retry import SECOND
 INDUSTRY = "partners/industries/retail.yaml"
 SAID = "duplicates: {business_key: hold}"
 DAY = 86_400 * SECOND
+BILL = (ROOT / "sample_docs/maps/x12-210-freight-invoice/everything/document.edi").read_bytes()
 
 
 def publish(road: Road, book: Book, terms: str) -> None:
@@ -69,3 +70,15 @@ def test_a_number_is_free_again_after_its_window(road: Road, days: int, orders: 
     road.receive(interchange([order("HP-2")], number=7), name="a year later")
     road.work()
     assert len(road.rows(schema.event, type="order.received")) == orders
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_of_two_workers_with_one_freight_bill_the_second_sees_the_first(road: Road) -> None:
+    """SQLite has one writer at a time anyway."""
+    for number, amount in ((101, b"85000"), (102, b"95000")):
+        said = BILL.replace(b"*85000*", b"*%b*" % amount).replace(b"000000101", b"%09d" % number)
+        road.receive(said, connection="ironhill-freight", name=f"bill {number}")
+    road.store_two_at_once()
+    road.work()
+    assert sorted(row.status for row in road.rows(schema.document, direction="in")) == ["done", "held"]
+    assert items(road) == ["business-key-reused"]

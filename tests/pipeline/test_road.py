@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pipeline_road import TEST, Road
 from road_documents import acknowledgement, interchange, order
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, update
 
 from gateway.partners.book import Book
 from gateway.pipeline import again, preview, release, unwrap
@@ -481,27 +479,6 @@ def test_of_two_workers_with_one_control_number_the_second_sees_the_first(road: 
     """SQLite has one writer at a time anyway."""
     for n, quantity in enumerate(("24", "48")):
         road.receive(interchange([order(f"HP-{n}", quantity=quantity)]), name=f"file {n}")
-    with road.store.begin() as tx:
-        rows = lease.claim(tx, schema.transmission, "unwrap", "both", 10, 60_000_000)
-    first, second = (unwrap.unwrap(road.house, [row]) for row in rows)
-
-    def store_second() -> None:
-        with road.store.begin() as tx:
-            release.record(tx, road.house, second)
-
-    blocked = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    with ThreadPoolExecutor(1) as other:
-        with road.store.begin() as tx:
-            release.record(tx, road.house, first)
-            storing = other.submit(store_second)
-            deadline = time.monotonic() + 60
-            while not storing.done() and time.monotonic() < deadline:
-                with road.store.read() as view:
-                    if view.scalar(blocked):
-                        break
-                time.sleep(0.01)
-        storing.result(60)
+    road.store_two_at_once()
     judged = [row.status for row in road.rows(schema.interchange, direction="in")]
     assert judged == ["accepted", "quarantined"]
