@@ -130,7 +130,7 @@ def test_what_a_file_says_does_not_depend_on_whether_its_reader_was_killed(
     content = content.replace("~", "~\n") if letters == "\n" else content.replace("B-1", f"B-1{letters}")
     road.receive(content.encode("latin-1"), name="read at once")
     road.work()
-    monkeypatch.setattr(release, "_used", lambda tx, closed: defaultdict(list))
+    monkeypatch.setattr(release, "_used", lambda tx, book, closed: defaultdict(list))
     road.receive(content.encode("latin-1"), name="killed in the middle")
     with road.store.begin() as tx:
         rows = lease.claim(tx, schema.transmission, "unwrap", "dies", 10, 1)
