@@ -13,8 +13,10 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import httpx
 
@@ -27,6 +29,7 @@ from gateway.as2.stream import Stream, sliced
 from gateway.channels.as2_settings import As2Settings
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
 from gateway.channels.http import NOT_SENT, NOT_TAKEN_UP, OUR_KEY, BadUrl, checked, retry_after
+from gateway.clients import Clients
 from gateway.partners.secrets import SecretMissing
 
 _OURS = frozenset({"content-length", "transfer-encoding", "host", "connection", "accept-encoding", "content-encoding"})
@@ -66,15 +69,14 @@ class As2Channel:
         self.settings = settings
         self._resolve = resolve
         self._partnership: Partnership | None = None
-        self._client = httpx.Client(
-            follow_redirects=False,
-            trust_env=False,
-            verify=_tls(settings),
-            timeout=httpx.Timeout(settings.timeout.total_seconds(), connect=settings.connect_timeout.total_seconds()),
+        self._timeout = httpx.Timeout(
+            settings.timeout.total_seconds(), connect=settings.connect_timeout.total_seconds()
         )
+        how: dict[str, Any] = {"verify": _tls(settings), "timeout": self._timeout}
+        self._clients = Clients(partial(httpx.Client, follow_redirects=False, trust_env=False, **how))
 
     def close(self) -> None:
-        self._client.close()
+        self._clients.close()
 
     def partnership(self) -> Partnership:
         """What was agreed, its certificates loaded once. Raises UnusableCertificate or SecretMissing."""
@@ -139,16 +141,13 @@ class As2Channel:
                 url,
                 headers=[(b"Host", httpx.URL(url).netloc), *wire],
                 content=sliced(body) if isinstance(body, bytes) else body,
-                extensions={"timeout": self._client.timeout.as_dict()},
+                extensions={"timeout": self._timeout.as_dict()},
             )
-            response = self._client.send(request, stream=True)
-            try:
+            with self._clients.one() as client, closing(client.send(request, stream=True)) as response:
                 for chunk in response.iter_raw():
                     received += chunk
                     if len(received) > MDN_SIZE:
                         break
-            finally:
-                response.close()
         except NOT_SENT as error:
             return Retry(None, f"the partner's server cannot be reached ({error or type(error).__name__})")
         except (httpx.HTTPError, httpx.StreamError) as error:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from pydantic import Field, model_validator
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
 from gateway.channels.filename import safe
 from gateway.channels.signing import SecretUnusable, sign
+from gateway.clients import Clients, public_authorities
 from gateway.partners.secrets import SecretMissing, SecretRef, Setting, Url
 from gateway.partners.values import Duration, Written, wrong
 
@@ -87,10 +89,10 @@ class HttpChannel:
         self.settings = settings
         self._resolve = resolve
         self._clock = clock
-        self._client = open_client(settings.timeout)
+        self._clients = Clients(partial(open_client, settings.timeout))
 
     def close(self) -> None:
-        self._client.close()
+        self._clients.close()
 
     def send(self, parcel: Parcel) -> SendOutcome:
         if self.settings.url is None:
@@ -106,11 +108,9 @@ class HttpChannel:
             headers |= self._credentials(parcel)
         except (BadUrl, SecretMissing, SecretUnusable) as error:
             return Refused(str(error))
-        match post(self._client, url, headers, parcel.content):
-            case Reply() as reply:
-                return _meaning(reply)
-            case failure:
-                return failure
+        with self._clients.one() as client:
+            said = post(client, url, headers, parcel.content)
+        return _meaning(said) if isinstance(said, Reply) else said
 
     def _credentials(self, parcel: Parcel) -> dict[str, str]:
         settings = self.settings
@@ -145,11 +145,12 @@ def checked(url: str, *, allow_http: bool) -> str:
 
 
 def open_client(timeout: timedelta) -> httpx.Client:
-    """One client a connection; safe to use from several threads."""
+    """For one thread at a time (gateway/clients.py)."""
     return httpx.Client(
         follow_redirects=False,
         trust_env=False,
         headers={"Accept-Encoding": "identity", "User-Agent": "b2b-gateway"},
+        verify=public_authorities(),
         timeout=timeout.total_seconds(),
     )
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from pydantic import Field
 
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent
 from gateway.channels.http import BadUrl, Reply, checked, open_client, post, retry_after
 from gateway.channels.signing import SecretUnusable, sign
+from gateway.clients import Clients
 from gateway.partners.secrets import SecretMissing, SecretRef, Url
 from gateway.partners.values import Duration, Written
 
@@ -39,10 +41,10 @@ class WebhookChannel:
         self.settings = settings
         self._resolve = resolve
         self._clock = clock
-        self._client = open_client(settings.timeout)
+        self._clients = Clients(partial(open_client, settings.timeout))
 
     def close(self) -> None:
-        self._client.close()
+        self._clients.close()
 
     def send(self, parcel: Parcel) -> SendOutcome:
         try:
@@ -51,7 +53,8 @@ class WebhookChannel:
             headers = sign(secrets, parcel.message_id, int(self._clock()), parcel.content)
         except (BadUrl, SecretMissing, SecretUnusable) as error:
             return Refused(str(error))
-        reply = post(self._client, url, {**headers, "Content-Type": parcel.media_type}, parcel.content)
+        with self._clients.one() as client:
+            reply = post(client, url, {**headers, "Content-Type": parcel.media_type}, parcel.content)
         if not isinstance(reply, Reply):
             return Retry(None, reply.why)
         said = f"{reply.status}" + (f": {reply.text}" if reply.text else "")

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from gateway.clients import Clients
 from gateway.partners.secrets import SecretMissing
 from gateway.systems.connector import (
     Change,
@@ -54,7 +56,7 @@ class DeclarativeConnector:
             timeouts.total.total_seconds(),
             system.limits.response_bytes,
         )
-        self._client = open_client(self._patience, system.limits.concurrency)
+        self._clients = Clients(partial(open_client, self._patience))
         self._credentials = Credentials(system.auth, resolve, self._post_for_token)
 
     @property
@@ -70,7 +72,7 @@ class DeclarativeConnector:
         return frozenset(self.system.operations)
 
     def close(self) -> None:
-        self._client.close()
+        self._clients.close()
 
     def apply(self, command: Command) -> Outcome:
         refused = self._refuses(command)
@@ -202,14 +204,15 @@ class DeclarativeConnector:
         try:
             shown = self._credentials.headers()
             for _ in range(2):
-                result = exchange(
-                    self._client,
-                    self._patience,
-                    request.method,
-                    url,
-                    headers={**everywhere, **headers, **shown},
-                    content=content,
-                )
+                with self._clients.one() as client:
+                    result = exchange(
+                        client,
+                        self._patience,
+                        request.method,
+                        url,
+                        headers={**everywhere, **headers, **shown},
+                        content=content,
+                    )
                 # 401 says that nothing was done: one more try with a fresh token is safe, a third would be a loop
                 if not (isinstance(result, Answer) and result.status == 401 and self._credentials.renew(shown)):
                     break
@@ -223,7 +226,8 @@ class DeclarativeConnector:
 
     def _post_for_token(self, url: str, headers: dict[str, str], body: bytes) -> Result:
         address = f"{self._base}{url}" if url.startswith("/") else checked_base(url, allow_http=self.system.allow_http)
-        return exchange(self._client, self._patience, "POST", address, headers=headers, content=body)
+        with self._clients.one() as client:
+            return exchange(client, self._patience, "POST", address, headers=headers, content=body)
 
     def _done(self, operation: OperationDef, scope: Scope) -> Done:
         ref = fill(operation.ref, scope)

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from gateway.clients import public_authorities
+
 NOT_SENT = (  # nothing of the request can have been understood on the other side
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -96,14 +98,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def open_client(patience: Patience, connections: int) -> httpx.Client:
-    """A client that stays on the address it is given. One per system: it is safe to use from several threads."""
+def open_client(patience: Patience) -> httpx.Client:
+    """A client that stays on the address it is given, for one thread at a time (gateway/clients.py)."""
     return httpx.Client(
         follow_redirects=False,
         trust_env=False,
         headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "b2b-gateway"},
+        verify=public_authorities(),
         timeout=httpx.Timeout(patience.read, connect=patience.connect, pool=patience.connect),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
     )
 
 
