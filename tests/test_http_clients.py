@@ -1,4 +1,4 @@
-"""A client is one thread's at a time, few wait, and none stays open when all is closed."""
+"""gateway/clients.py: a client is one thread's at a time, few wait, and none stays open when all is closed."""
 
 from __future__ import annotations
 
