@@ -318,14 +318,14 @@ class Book:
             self._subscriptions[key] = [connection for connection in every if connection.wants(event_type, lane)]
         return self._subscriptions[key]
 
-    def acknowledging(self, partner: str | None, lane: str) -> Agreement | None:
-        """The agreement whose terms answer this partner's interchanges: TA1 is theirs, not one document's."""
-        mine = [a for a in self._by_partner.get(partner or "", ()) if a.lane == lane]
+    def acknowledging(self, company: str, partner: str | None, lane: str) -> Agreement | None:
+        """The agreement whose terms hold for this partner's interchanges to a company, not only for one document."""
+        mine = [a for a in self._by_partner.get(partner or "", ()) if (a.company, a.lane) == (company, lane)]
         return next((a for a in mine if a.direction == "in"), mine[0] if mine else None)
 
-    def duplicates(self, partner: str | None, lane: str) -> Duplicates:
+    def duplicates(self, company: str, partner: str | None, lane: str) -> Duplicates:
         """What to do with an interchange of theirs that came before; judging.py keeps agreements of one mind."""
-        agreement = self.acknowledging(partner, lane)
+        agreement = self.acknowledging(company, partner, lane)
         return agreement.duplicates if agreement else standard_terms().duplicates
 
     def within(self, partner: str | None, lane: str, kind: str) -> timedelta | None:

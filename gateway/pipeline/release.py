@@ -170,7 +170,7 @@ def _used(tx: Tx, book: Book, closed: Sequence[Interchange]) -> Used:
     for company, partner, lane, used_number in numbers:
         by_parties[company, partner, lane].append(used_number)
     for (company, partner, lane), theirs in by_parties.items():
-        since = tx.now - int(book.duplicates(partner, lane).window.total_seconds()) * SECOND
+        since = tx.now - int(book.duplicates(company, partner, lane).window.total_seconds()) * SECOND
         parties = {"_company": company, "_partner": partner, "_lane": lane, "_since": since}
         for row in tx.all(_same_numbers, {**parties, "_numbers": theirs}):
             number = company, partner, lane, row.control_number
@@ -194,7 +194,7 @@ def _settled_by_person(one: Interchange) -> bool:
 
 
 def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Earlier, portion: Portion) -> None:
-    terms = book.duplicates(one.values["partner"], one.values["lane"])
+    terms = book.duplicates(one.values["company"], one.values["partner"], one.values["lane"])
     same = earlier.content == one.values["content_sha256"]
     if not same and terms.control_number in ("hold", "warn"):
         number = one.values["control_number"]

@@ -149,12 +149,13 @@ def test_subscriptions_are_webhooks_that_want_the_event() -> None:
 
 
 def test_interchange_terms_come_from_what_the_partner_sends() -> None:
-    answering = BOOK.acknowledging("harbor-pine", "production")
+    answering = BOOK.acknowledging("northwind", "harbor-pine", "production")
     assert answering is not None
     assert answering.direction == "in"
-    assert BOOK.duplicates("harbor-pine", "production").control_number == "hold"
-    assert BOOK.acknowledging(None, "production") is None
-    assert BOOK.duplicates(None, "test").transport == "answer-again"
+    assert BOOK.duplicates("northwind", "harbor-pine", "production").control_number == "hold"
+    assert BOOK.acknowledging("northwind", None, "production") is None
+    assert BOOK.acknowledging("another", "harbor-pine", "production") is None
+    assert BOOK.duplicates("northwind", None, "test").transport == "answer-again"
 
 
 def test_the_settings_of_a_wire_are_kept_for_it() -> None:
