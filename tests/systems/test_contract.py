@@ -237,8 +237,9 @@ def test_a_system_that_is_down_is_tried_again(case: Case) -> None:
     case.simulator.stop()
     assert isinstance(settle(case.connector, command), Retry)
     case.simulator.start_again()
-    done, _ = until_done(case, command)
+    done, before = until_done(case, command)
     assert done.ref.id
+    assert all(isinstance(outcome, Retry) for outcome in before)
     assert case.records(command.key) == 1
 
 
