@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import pytest
 from sqlalchemy import Table, select, text, update
@@ -369,8 +368,7 @@ def _work_of_a_claim(store: Store, table: Table, stage: str) -> int:
     steps: list[int] = []
     with store.begin() as tx:
         if store.is_sqlite:
-            driver: Any = tx.connection.connection.driver_connection
-            driver.set_progress_handler(lambda: steps.append(STEP), STEP)
+            tx.driver.set_progress_handler(lambda: steps.append(STEP), STEP)
         looked = 0 if store.is_sqlite else tx.scalar(_LOOKED_AT)
         if table is L:
             found = targets.claim(tx, stage, "a", 100, MINUTE, lambda target: targets.Limits(concurrency=1000))
@@ -379,7 +377,7 @@ def _work_of_a_claim(store: Store, table: Table, stage: str) -> int:
         assert len(found) == 100
         if not store.is_sqlite:
             return int(tx.scalar(_LOOKED_AT) - looked)
-        driver.set_progress_handler(None, 0)
+        tx.driver.set_progress_handler(None, 0)
         return sum(steps)
 
 
