@@ -1,4 +1,6 @@
-"""HTTP clients, each used by one thread at a time.
+"""HTTP clients that stay on the address they are given, each used by one thread at a time.
+
+No redirect is followed, and no proxy and no password is taken from the environment.
 
 One httpx client may be shared by threads, but its pool then closes now and again a connection that another thread has
 just begun to use: it looks whether an idle connection is readable, and by then the answer has come (httpcore 1.0,
@@ -8,7 +10,7 @@ just begun to use: it looks whether an idle connection is readable, and by then 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
@@ -17,12 +19,23 @@ import httpx
 KEPT = 4
 """Clients that wait for their next use, each with a connection that may still be open."""
 
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "b2b-gateway"}
+
 
 class Clients:
-    """As many clients as are in use at once; `make` opens another."""
+    """As many clients as are in use at once; time-outs in seconds."""
 
-    def __init__(self, make: Callable[[], httpx.Client]) -> None:
-        self._make = make
+    def __init__(
+        self,
+        timeout: float | httpx.Timeout,
+        *,
+        trust: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`trust` says whom to believe where something was agreed."""
+        self._timeout = timeout
+        self._trust = trust or public_authorities()
+        self._headers = {**HEADERS, **(headers or {})}
         self._waiting: list[httpx.Client] = []
         self._closed = False
 
@@ -32,7 +45,7 @@ class Clients:
         try:
             client = self._waiting.pop()
         except IndexError:
-            client = self._make()
+            client = self._open()
         try:
             yield client
         finally:
@@ -40,6 +53,11 @@ class Clients:
                 client.close()
             else:
                 self._waiting.append(client)
+
+    def _open(self) -> httpx.Client:
+        return httpx.Client(
+            follow_redirects=False, trust_env=False, verify=self._trust, timeout=self._timeout, headers=self._headers
+        )
 
     def close(self) -> None:
         """Those in use are closed when they come back."""

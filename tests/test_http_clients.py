@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from gateway.clients import KEPT, Clients, public_authorities
+from gateway.clients import KEPT, Clients
 
 
 def test_no_two_threads_ever_have_the_same_client_and_few_are_kept() -> None:
@@ -16,14 +16,11 @@ def test_no_two_threads_ever_have_the_same_client_and_few_are_kept() -> None:
     users: Counter[int] = Counter()
     together = threading.Barrier(8, timeout=60)
 
-    def make() -> httpx.Client:
-        made.append(httpx.Client(verify=public_authorities(), trust_env=False))
-        return made[-1]
-
-    clients = Clients(make)
+    clients = Clients(60)
 
     def use() -> int:
         with clients.one() as client:
+            made.append(client)
             users[id(client)] += 1
             together.wait()
             most = max(users.values())

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from gateway.access.keys import ApiKey
 from gateway.api.door import Door, IdempotencyKey, Reader, Used, Writer, once
 from gateway.api.names import instant, name_of, number_of
-from gateway.api.pages import After, Limit, Page
+from gateway.api.pages import After, Limit, Page, newest, page
 from gateway.api.problems import RESPONSES, Problem, not_found
 from gateway.api.shapes import (
     AcceptOrder,
@@ -43,28 +43,12 @@ def orders(
     partner: Annotated[str | None, Query(description="Only of this partner.")] = None,
     order_number: Annotated[str | None, Query(description="Only with this number.")] = None,
 ) -> Page[OrderShape]:
-    wanted = (
-        select(document)
-        .where(
-            document.c.kind.in_(KINDS),
-            document.c.business_key.not_like(f"%{TAKEN_BACK}"),
-            document.c.direction == "in",
-            document.c.status == "done",
-            document.c.lane == who.lane,
-        )
-        .order_by(document.c.id.desc())
-        .limit(limit + 1)
+    only = {"direction": "in", "status": "done", "partner": partner or None, "business_key": order_number or None}
+    wanted = newest("document", document, who.lane, after, limit, only).where(
+        document.c.kind.in_(KINDS), document.c.business_key.not_like(f"%{TAKEN_BACK}")
     )
-    if after:
-        wanted = wanted.where(document.c.id < number_of("document", after))
-    if partner:
-        wanted = wanted.where(document.c.partner == partner)
-    if order_number:
-        wanted = wanted.where(document.c.business_key == order_number)
     with use.store.read() as view:
-        rows = view.all(wanted)
-        items = [_shape(view, row) for row in rows[:limit]]
-    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+        return page(view.all(wanted), limit, lambda row: _shape(view, row))
 
 
 @router.get("/orders/{order_id}", summary="One order, with its canonical form")

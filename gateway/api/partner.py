@@ -16,7 +16,7 @@ from gateway.access.keys import ApiKey
 from gateway.api.door import Door, IdempotencyKey, Partner, Sender, Used
 from gateway.api.intake import taken_in
 from gateway.api.names import name_of, number_of
-from gateway.api.pages import After, Limit, Page
+from gateway.api.pages import After, Limit, Page, newest, page
 from gateway.api.problems import RESPONSES, Problem, answer, not_found
 from gateway.api.shapes import DocumentShape, ReceiptShape, TransmissionShape
 from gateway.formats.detect import Format, detect
@@ -155,20 +155,10 @@ def documents(
     after: After = None,
     direction: Annotated[str | None, Query(pattern="^(in|out)$", description="in: from you; out: to you.")] = None,
 ) -> Page[DocumentShape]:
-    wanted = (
-        select(document)
-        .where(document.c.partner == who.partner, document.c.lane == who.lane, document.c.released)
-        .order_by(document.c.id.desc())
-        .limit(limit + 1)
-    )
-    if after:
-        wanted = wanted.where(document.c.id < number_of("document", after))
-    if direction:
-        wanted = wanted.where(document.c.direction == direction)
+    wanted = newest("document", document, who.lane, after, limit, {"direction": direction})
+    mine = document.c.partner == who.partner  # also where a key names no partner: then nothing is theirs
     with use.store.read() as view:
-        rows = view.all(wanted)
-    items = [DocumentShape.of(row) for row in rows[:limit]]
-    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+        return page(view.all(wanted.where(mine, document.c.released)), limit, DocumentShape.of)
 
 
 @router.get("/documents/{document_id}", summary="One document of yours")

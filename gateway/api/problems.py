@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,6 +14,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from gateway.pipeline.again import CannotRunAgain
 from gateway.store.payloads import PayloadPurged
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,6 +68,15 @@ class Problem(Exception):
 
 def not_found(what: str, name: str) -> Problem:
     return Problem(404, f"no-such-{what}", f"There is no such {what}", f"Nothing of yours is called {name}.")
+
+
+@contextmanager
+def cannot(verb: str, title: str, name: str) -> Iterator[None]:
+    """A conflict where what a person wants done again, or not at all, is under way, gone or final."""
+    try:
+        yield
+    except CannotRunAgain as error:
+        raise Problem(409, f"cannot-{verb}", title, str(error), instance=name) from None
 
 
 def answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:

@@ -6,25 +6,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import ValidationError
-from sqlalchemy import Select, Table, select
+from sqlalchemy import select
 
 from gateway.api.door import Door, IdempotencyKey, Reader, Used, Writer, once
 from gateway.api.names import name_of, number_of
-from gateway.api.pages import After, Limit, Page
-from gateway.api.problems import RESPONSES, Problem, not_found
+from gateway.api.pages import After, Limit, Page, newest, page
+from gateway.api.problems import RESPONSES, Problem, cannot, not_found
 from gateway.api.shapes import DeliveryShape, DocumentShape, SendDocument, Sent, TryShape
 from gateway.canonical import DOCUMENTS
+from gateway.lifecycle import DeliveryStatus
 from gateway.pipeline import again, compose
 from gateway.pipeline.deliver import as_cloudevent
 from gateway.store import canonical_documents, events, payloads
 from gateway.store.schema import delivery, delivery_attempt, document
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
-
-
-def _page(what: str, table: Table, lane: str, after: str | None, limit: int) -> Select[Any]:
-    wanted = select(table).where(table.c.lane == lane).order_by(table.c.id.desc()).limit(limit + 1)
-    return wanted.where(table.c.id < number_of(what, after)) if after else wanted
 
 
 @router.get("/documents", tags=["documents"], summary="Documents, newest first")
@@ -39,15 +35,10 @@ def documents(
     direction: Annotated[str | None, Query(pattern="^(in|out)$", description="in or out.")] = None,
     business_key: Annotated[str | None, Query(description="Only with this number.")] = None,
 ) -> Page[DocumentShape]:
-    wanted = _page("document", document, who.lane, after, limit).where(document.c.released)
-    asked = {"partner": partner, "status": status, "kind": kind, "direction": direction, "business_key": business_key}
-    for name, value in asked.items():
-        if value is not None:
-            wanted = wanted.where(document.c[name] == value)
+    only = {"partner": partner, "status": status, "kind": kind, "direction": direction, "business_key": business_key}
+    wanted = newest("document", document, who.lane, after, limit, only).where(document.c.released)
     with use.store.read() as view:
-        rows = view.all(wanted)
-    items = [DocumentShape.of(row) for row in rows[:limit]]
-    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+        return page(view.all(wanted), limit, DocumentShape.of)
 
 
 @router.post("/documents", tags=["documents"], status_code=202, summary="Send a partner a document in our language")
@@ -113,13 +104,8 @@ def content(document_id: str, use: Used, who: Reader) -> Response:
 def reprocess(document_id: str, use: Used, who: Writer) -> DocumentShape:
     """The same input through today's maps. A document that waits for a person is used from now on."""
     row = _document(use, document_id, who.lane)
-    with use.store.begin() as tx:
-        try:
-            again.reprocess_document(tx, row.id, by=who.name)
-        except again.CannotRunAgain as error:
-            raise Problem(
-                409, "cannot-run-again", "This cannot be run again", str(error), instance=document_id
-            ) from None
+    with use.store.begin() as tx, cannot("run-again", "This cannot be run again", document_id):
+        again.reprocess_document(tx, row.id, by=who.name)
     return DocumentShape.of(_document(use, document_id, who.lane))
 
 
@@ -137,17 +123,12 @@ def deliveries(
     who: Reader,
     limit: Limit = 50,
     after: After = None,
-    status: Annotated[str | None, Query(description="Only in this status; docs/lifecycle.md lists them.")] = None,
+    status: Annotated[str | None, Query(description=f"Only in this status: {', '.join(DeliveryStatus)}.")] = None,
     target: Annotated[str | None, Query(description="Only to this connection or system.")] = None,
 ) -> Page[DeliveryShape]:
-    wanted = _page("delivery", delivery, who.lane, after, limit)
-    for name, value in {"status": status, "target": target}.items():
-        if value is not None:
-            wanted = wanted.where(delivery.c[name] == value)
+    wanted = newest("delivery", delivery, who.lane, after, limit, {"status": status, "target": target})
     with use.store.read() as view:
-        rows = view.all(wanted)
-    items = [DeliveryShape.of(row) for row in rows[:limit]]
-    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+        return page(view.all(wanted), limit, DeliveryShape.of)
 
 
 @router.get("/deliveries/{delivery_id}", tags=["deliveries"], summary="One delivery with every attempt")
@@ -163,22 +144,16 @@ def one_delivery(delivery_id: str, use: Used, who: Reader) -> DeliveryShape:
 @router.post("/deliveries/{delivery_id}/resend", tags=["deliveries"], status_code=202, summary="The same bytes again")
 def resend(delivery_id: str, use: Used, who: Writer) -> DeliveryShape:
     row = _delivery(use, delivery_id, who.lane)
-    with use.store.begin() as tx:
-        try:
-            new = again.resend(tx, row.id, by=who.name)
-        except again.CannotRunAgain as error:
-            raise Problem(409, "cannot-resend", "This cannot be sent again", str(error), instance=delivery_id) from None
+    with use.store.begin() as tx, cannot("resend", "This cannot be sent again", delivery_id):
+        new = again.resend(tx, row.id, by=who.name)
     return DeliveryShape.of(_delivery(use, name_of("delivery", new), who.lane))
 
 
 @router.post("/deliveries/{delivery_id}/skip", tags=["deliveries"], status_code=202, summary="It is not owed any more")
 def skip(delivery_id: str, use: Used, who: Writer) -> DeliveryShape:
     row = _delivery(use, delivery_id, who.lane)
-    with use.store.begin() as tx:
-        try:
-            again.skip(tx, row.id, by=who.name)
-        except again.CannotRunAgain as error:
-            raise Problem(409, "cannot-skip", "This cannot be skipped", str(error), instance=delivery_id) from None
+    with use.store.begin() as tx, cannot("skip", "This cannot be skipped", delivery_id):
+        again.skip(tx, row.id, by=who.name)
     return DeliveryShape.of(_delivery(use, delivery_id, who.lane))
 
 

@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from gateway.api.door import Door, Reader, Used, Writer
 from gateway.api.names import number_of
-from gateway.api.pages import After, Limit, Page
-from gateway.api.problems import RESPONSES, Problem, not_found
+from gateway.api.pages import After, Limit, Page, newest, page
+from gateway.api.problems import RESPONSES, cannot, not_found
 from gateway.api.shapes import DocumentShape, TransmissionShape
+from gateway.lifecycle import TransmissionStatus
 from gateway.pipeline import again
 from gateway.store.schema import document, transmission
 
@@ -27,21 +28,14 @@ def transmissions(
     who: Reader,
     limit: Limit = 50,
     after: After = None,
-    status: Annotated[str | None, Query(description="Only in this status; docs/lifecycle.md lists them.")] = None,
+    status: Annotated[str | None, Query(description=f"Only in this status: {', '.join(TransmissionStatus)}.")] = None,
     connection: Annotated[str | None, Query(description="Only over this connection.")] = None,
 ) -> Page[TransmissionShape]:
     """The documents found in each are shown with one transmission, not here."""
-    c = transmission.c
-    wanted = select(transmission).where(c.lane == who.lane, c.direction == "in").order_by(c.id.desc()).limit(limit + 1)
-    if after:
-        wanted = wanted.where(c.id < number_of("transmission", after))
-    for name, value in {"status": status, "connection": connection}.items():
-        if value is not None:
-            wanted = wanted.where(c[name] == value)
+    only = {"direction": "in", "status": status, "connection": connection}
     with use.store.read() as view:
-        rows = view.all(wanted)
-    items = [TransmissionShape.of(row) for row in rows[:limit]]
-    return Page(items=items, next=items[-1].id if len(rows) > limit else None)
+        rows = view.all(newest("transmission", transmission, who.lane, after, limit, only))
+    return page(rows, limit, TransmissionShape.of)
 
 
 @router.get("/{transmission_id}", summary="One transmission, with the documents found in it")
@@ -53,13 +47,8 @@ def one_transmission(transmission_id: str, use: Used, who: Reader) -> Transmissi
 def reprocess(transmission_id: str, use: Used, who: Writer) -> TransmissionShape:
     """The same bytes from the beginning, by today's profiles. What was used of them is not used again."""
     row = _transmission(use, transmission_id, who.lane)
-    with use.store.begin() as tx:
-        try:
-            again.reprocess_transmission(tx, row.id, by=who.name)
-        except again.CannotRunAgain as error:
-            raise Problem(
-                409, "cannot-run-again", "This cannot be run again", str(error), instance=transmission_id
-            ) from None
+    with use.store.begin() as tx, cannot("run-again", "This cannot be run again", transmission_id):
+        again.reprocess_transmission(tx, row.id, by=who.name)
     return _shape(use, transmission_id, who.lane)
 
 

@@ -15,8 +15,7 @@ import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
@@ -72,8 +71,7 @@ class As2Channel:
         self._timeout = httpx.Timeout(
             settings.timeout.total_seconds(), connect=settings.connect_timeout.total_seconds()
         )
-        how: dict[str, Any] = {"verify": _tls(settings), "timeout": self._timeout}
-        self._clients = Clients(partial(httpx.Client, follow_redirects=False, trust_env=False, **how))
+        self._clients = Clients(self._timeout, trust=_tls(settings))
 
     def close(self) -> None:
         self._clients.close()

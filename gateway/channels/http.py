@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -24,7 +23,7 @@ from pydantic import Field, model_validator
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent, Unknown
 from gateway.channels.filename import safe
 from gateway.channels.signing import SecretUnusable, sign
-from gateway.clients import Clients, public_authorities
+from gateway.clients import Clients
 from gateway.partners.secrets import SecretMissing, SecretRef, Setting, Url
 from gateway.partners.values import Duration, Written, wrong
 
@@ -89,7 +88,7 @@ class HttpChannel:
         self.settings = settings
         self._resolve = resolve
         self._clock = clock
-        self._clients = Clients(partial(open_client, settings.timeout))
+        self._clients = Clients(settings.timeout.total_seconds())
 
     def close(self) -> None:
         self._clients.close()
@@ -142,17 +141,6 @@ def checked(url: str, *, allow_http: bool) -> str:
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
         raise BadUrl(f"{url!r} is not encrypted; use https, or say `allow_http: true` for a trusted network")
     return url
-
-
-def open_client(timeout: timedelta) -> httpx.Client:
-    """For one thread at a time (gateway/clients.py)."""
-    return httpx.Client(
-        follow_redirects=False,
-        trust_env=False,
-        headers={"Accept-Encoding": "identity", "User-Agent": "b2b-gateway"},
-        verify=public_authorities(),
-        timeout=timeout.total_seconds(),
-    )
 
 
 def post(client: httpx.Client, url: str, headers: Mapping[str, str], content: bytes) -> Reply | Retry | Unknown:

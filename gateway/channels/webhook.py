@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 
 from pydantic import Field
 
 from gateway.channels.channel import Parcel, Refused, Resolve, Retry, SendOutcome, Sent
-from gateway.channels.http import BadUrl, Reply, checked, open_client, post, retry_after
+from gateway.channels.http import BadUrl, Reply, checked, post, retry_after
 from gateway.channels.signing import SecretUnusable, sign
 from gateway.clients import Clients
 from gateway.partners.secrets import SecretMissing, SecretRef, Url
@@ -41,7 +40,7 @@ class WebhookChannel:
         self.settings = settings
         self._resolve = resolve
         self._clock = clock
-        self._clients = Clients(partial(open_client, settings.timeout))
+        self._clients = Clients(settings.timeout.total_seconds())
 
     def close(self) -> None:
         self._clients.close()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,7 +31,7 @@ from gateway.systems.connector import (
 )
 from gateway.systems.credentials import Credentials, NoCredentials, Resolve
 from gateway.systems.description import Changes, EventRule, Find, OperationDef, Request, Step, System
-from gateway.systems.exchange import Answer, Patience, Result, checked_base, exchange, open_client
+from gateway.systems.exchange import Answer, Patience, Result, checked_base, exchange
 from gateway.systems.template import ABSENT, Template, Text, Unfilled, fill, fill_text, point
 from gateway.systems.verdict import judge
 
@@ -56,7 +55,7 @@ class DeclarativeConnector:
             timeouts.total.total_seconds(),
             system.limits.response_bytes,
         )
-        self._clients = Clients(partial(open_client, self._patience))
+        self._clients = Clients(self._patience.timeout, headers={"Accept": "application/json"})
         self._credentials = Credentials(system.auth, resolve, self._post_for_token)
 
     @property

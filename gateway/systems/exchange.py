@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.clients import public_authorities
-
 NOT_SENT = (  # nothing of the request can have been understood on the other side
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -75,6 +73,10 @@ class Patience:
     total: float
     response_bytes: int
 
+    @property
+    def timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.read, connect=self.connect, pool=self.connect)
+
 
 def checked_base(url: str, *, allow_http: bool) -> str:
     """The base address without its last slash, or `BadAddress`."""
@@ -96,17 +98,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def open_client(patience: Patience) -> httpx.Client:
-    """A client that stays on the address it is given, for one thread at a time (gateway/clients.py)."""
-    return httpx.Client(
-        follow_redirects=False,
-        trust_env=False,
-        headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "b2b-gateway"},
-        verify=public_authorities(),
-        timeout=httpx.Timeout(patience.read, connect=patience.connect, pool=patience.connect),
-    )
 
 
 def exchange(
