@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where it is set, every process that the tests start would compile the whole gateway anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow lint check lock clean
 
 # Debian's python3 has venv but not ensurepip: the venv is made without pip and filled by the pip outside it.
