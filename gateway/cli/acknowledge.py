@@ -117,15 +117,13 @@ def _x12(
 ) -> bytes | None:
     interchange = received.interchange
     rejected = interchange.verdict is Verdict.REJECT
-    outcomes = [] if rejected or kind is Kind.INTERCHANGE else [_outcome(*group) for group in received.groups]
+    groups_in = [_outcome(*group) for group in received.groups]
+    outcomes = [] if rejected or kind is Kind.INTERCHANGE else groups_in
     answered = [outcome for outcome in outcomes if outcome.gs and not outcome.is_acknowledgement]
     asked = len(interchange.header) > 14 and interchange.header[14].strip() == "1"
-    only_answers = (
-        bool(received.groups) and not rejected and all(_outcome(*group).is_acknowledgement for group in received.groups)
-    )
     ta1 = None
-    if (rejected or asked or kind is Kind.INTERCHANGE) and received.groups and not only_answers:
-        ta1 = interchange_acknowledgement(interchange.header, interchange.findings)
+    if rejected or asked or kind is Kind.INTERCHANGE:
+        ta1 = interchange_acknowledgement(interchange.header, interchange.findings, groups_in)
     if not answered and ta1 is None:
         return None
     later = all(outcome.gs[8].strip().startswith("005010X") for outcome in answered if len(outcome.gs) > 8)

@@ -53,7 +53,7 @@ def prepare(tx: Tx, book: Book, closed: Sequence[Interchange]) -> list[Made]:
 
 
 def answer(tx: Tx, book: Book, closed: Sequence[Interchange], made: Sequence[Made]) -> None:
-    """Store the acknowledgements of interchanges, and their TA1."""
+    """Store the acknowledgements of interchanges, and the TA1 of these."""
     for one in closed:
         _ta1(tx, book, one)
     at_once = [one for one in made if one[0].row.attempts <= 1]
@@ -96,7 +96,10 @@ def _functional(one: Interchange, group: Group, agreement: Agreement) -> list[Se
     if terms.detail == "errors":
         sets = [outcome for outcome in sets if outcome.verdict != "A"]
     outcome = x12.GroupOutcome(group.gs, group.sets, ["GE", str(group.counted)], tuple(findings))
-    made = x12.functional_acknowledgement(outcome, "0001", kind=terms.with_, detail=DETAIL[terms.detail])
+    separators = agreement.envelope.separators
+    made = x12.functional_acknowledgement(
+        outcome, "0001", kind=terms.with_, detail=DETAIL[terms.detail], separators=separators
+    )
     if made is None or terms.detail != "errors":
         return made
     named = {(result.set_id, result.control_number) for result in sets}
@@ -125,6 +128,7 @@ def _document(
     made: Sequence[Sequence[str]],
     number: int,
 ) -> dict[str, Any]:
+    release = agreement.document.release
     return {
         "id": number,
         "direction": "out",
@@ -134,7 +138,7 @@ def _document(
         "agreement": agreement.name,
         "standard": "x12",
         "set_id": made[0][1],
-        "version": group.gs[8],
+        "version": group.gs[8] if group.gs[8].startswith(release) else release,  # "4010" has no place in an envelope
         "payload_id": None,
         "offset": None,
         "size": None,
@@ -155,18 +159,22 @@ def _document(
 
 
 def _ta1(tx: Tx, book: Book, one: Interchange) -> None:
-    named = next((group.values["agreement"] for group in one.groups if group.values["agreement"]), "")
-    terms = book.agreements.get(named)
-    asked = len(one.isa) > 14 and one.isa[14] == "1"
-    if terms is None or terms.acknowledge.ta1 == "never" or (terms.acknowledge.ta1 == "asked" and not asked):
+    values = one.values
+    terms = book.acknowledging(values["company"], values["partner"], values["lane"])
+    if terms is None or not one.isa or terms.acknowledge.ta1 == "never":
         return
-    row = x12.interchange_acknowledgement(one.isa, one.findings)
+    if terms.acknowledge.ta1 == "asked" and one.isa[14] != "1":
+        return
+    groups = [x12.GroupOutcome(group.gs, group.sets) for group in one.groups]
+    row = x12.interchange_acknowledgement(one.isa, one.findings, groups)
+    if row is None:
+        return
     counter = (terms.company, terms.partner, terms.lane, "ISA")
     number = control_numbers.draw(tx, [counter])[counter][0]
     now = dt.datetime.fromtimestamp(tx.now / 1_000_000, dt.UTC)
-    content = x12.answer_interchange(one.isa, [], x12.AnswerNumbers(number), now, ta1=row)
-    if content is None:
-        return
+    separators = terms.envelope.separators
+    content = x12.answer_interchange(one.isa, [], x12.AnswerNumbers(number), now, ta1=row, separators=separators)
+    assert content is not None
     stored = payloads.store(tx, content, owner=terms.partner, lane=terms.lane)
     (interchange_id,) = take(tx, "interchange")
     values = {
@@ -196,12 +204,12 @@ def _ta1(tx: Tx, book: Book, one: Interchange) -> None:
         [
             {
                 "kind": "envelope",
-                "target": terms.connection,
+                "target": one.row.connection,
                 "lane": terms.lane,
                 "partner": terms.partner,
                 "payload_id": stored.id,
                 "body": json.dumps({"interchange_id": interchange_id, "set": "TA1"}),
-                "idempotency_key": f"interchange:{interchange_id}",
+                "idempotency_key": f"ta1:{one.id}",
                 "correlation_id": None,
             }
         ],

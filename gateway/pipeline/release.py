@@ -60,7 +60,8 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
             portion.alerts += _move_staged(tx, one, outcomes[id(one)])
     for one in portion.interchanges:
         one.staged = True
-    acknowledge.answer(tx, book, answered, acknowledgements)
+    cut_off = [one for one in closed if one.aside is not None and one.aside.code == "interchange-cut-off"]
+    acknowledge.answer(tx, book, [*answered, *cut_off], acknowledgements)
     files.acknowledge(tx, book, [one for one in closed if one.agreement])
     acknowledge.read_ta1(tx, house, portion.answers)
     raise_alerts(tx, dated(tx, book, portion.alerts))
@@ -220,7 +221,7 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Earlier, portion: Por
 
 
 def _answer_again(tx: Tx, interchange_id: int) -> None:
-    """Send the acknowledgement of the first one once more, the same bytes: its sender has not seen it."""
+    """Send what answered the first one once more, the same bytes: its sender has not seen it."""
     groups = select(functional_group.c.acknowledged_by).where(
         functional_group.c.interchange_id == interchange_id, functional_group.c.acknowledged_by.is_not(None)
     )
@@ -228,7 +229,9 @@ def _answer_again(tx: Tx, interchange_id: int) -> None:
     sent = tx.all(
         select(delivery).where(
             delivery.c.kind == "envelope",
-            delivery.c.idempotency_key.in_([f"interchange:{row[0]}" for row in tx.all(envelopes)]),
+            delivery.c.idempotency_key.in_(
+                [f"ta1:{interchange_id}", *(f"interchange:{row[0]}" for row in tx.all(envelopes))]
+            ),
         )
     )
     again = [

@@ -8,13 +8,14 @@ tolerated was accepted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 
 from gateway.formats.finding import Finding, Severity
 from gateway.formats.x12.codes import Code
+from gateway.formats.x12.guide import release_of
 from gateway.formats.x12.separators import REPETITION_SINCE, Separators
 from gateway.formats.x12.writer import (
     GroupHeader,
@@ -125,17 +126,17 @@ def functional_acknowledgement(
         return None
     if kind not in ("997", "999"):
         raise ValueError(f"{kind} acknowledges no group")
-    release = _at(group.gs, 8)
-    later = release[:6] >= "005010"
-    rows: list[Row] = [["AK1", _at(group.gs, 1), _at(group.gs, 6), *([release] if later else [])]]
+    later = release_of(_at(group.gs, 8)) >= "005010"
+    about = [_plain(_at(group.gs, element), separators) for element in (1, 6, 8)]
+    rows: list[Row] = [["AK1", *(about if later else about[:2])]]
     if detail is not Detail.GROUP:
         for outcome in group.sets:
             rows += _set_rows(outcome, kind, detail, separators, later=later)
     accepted = 0 if group.is_refused else sum(outcome.verdict != "R" for outcome in group.sets)
-    included = _at(group.ge or (), 1)
-    codes = _codes(group.findings)
-    counts = [included if included.isdecimal() else str(len(group.sets)), str(len(group.sets)), str(accepted)]
-    rows.append(["AK9", group.verdict, *counts, *codes])
+    received = str(len(group.sets))
+    included = _plain(_at(group.ge or (), 1), separators)
+    counts = [included if included.isdecimal() else received, received, str(accepted)]
+    rows.append(["AK9", group.verdict, *counts, *_codes(group.findings)])
     return enclose(rows, kind, control_number)
 
 
@@ -145,8 +146,8 @@ def _codes(findings: Iterable[Finding]) -> list[str]:
 
 
 def _set_rows(outcome: SetOutcome, kind: str, detail: Detail, separators: Separators, *, later: bool) -> list[Row]:
-    implementation = [outcome.implementation] if later and outcome.implementation else []
-    rows: list[Row] = [["AK2", outcome.set_id, outcome.control_number, *implementation]]
+    named = [outcome.set_id, outcome.control_number, *([outcome.implementation] if later else [])]
+    rows: list[Row] = [["AK2", *(_plain(value, separators) for value in named if value)]]
     if not outcome.findings:
         return [*rows, ["AK5" if kind == "997" else "IK5", "A"]]
     told = [f for f in outcome.findings if f.severity is not Severity.WARNING and f.standard_code]
@@ -187,15 +188,23 @@ def _segment_rows(position: int, segment: str, findings: list[Finding], kind: st
 
 def _plain(value: str, separators: Separators) -> str:
     """A partner's value that cannot break our answer."""
+    if value.isascii() and value.isalnum():
+        return value
     forbidden = (separators.element, separators.segment, separators.component, separators.repetition)
     kept = "".join(c if " " <= c <= "~" and c not in forbidden else " " for c in value)
     return kept.strip()
 
 
-def interchange_acknowledgement(isa: Row, findings: Iterable[Finding]) -> list[str]:
-    """TA1 for an interchange: A, E accepted with errors, R refused."""
+def interchange_acknowledgement(
+    isa: Row, findings: Sequence[Finding], groups: Sequence[GroupOutcome]
+) -> list[str] | None:
+    """TA1 for an interchange: A, E accepted with errors, R refused; None where it only answers ours and can be read."""
     told = [f for f in findings if f.severity is not Severity.WARNING]
     refused = [f for f in told if f.severity is Severity.REJECTS]
+    if not groups and not any(f.code == Code.INTERCHANGE_EMPTY for f in findings):
+        return None  # TA1 segments and nothing else: two houses would answer each other for ever
+    if groups and not refused and all(group.is_acknowledgement for group in groups):
+        return None
     worst = (refused or told)[:1]
     note = "000"
     if worst:
@@ -221,6 +230,7 @@ def answer_interchange(
     kind: str = "997",
     detail: Detail = Detail.ALL,
     ta1: Row | None = None,
+    separators: Separators = SEPARATORS_WITH_REPETITION,
 ) -> bytes | None:
     """The interchange that answers one of a partner's: their sender is our receiver; None if nothing is to be said."""
     answered = [group for group in groups if group.gs and not group.is_acknowledgement]
@@ -229,7 +239,8 @@ def answer_interchange(
     if len(numbers.groups) < len(answered):
         raise ValueError(f"{len(answered)} groups are to be answered with {len(numbers.groups)} control numbers")
     version = _at(isa, 12) if _at(isa, 12).isdecimal() and len(_at(isa, 12)) == 5 else "00401"
-    separators = SEPARATORS_WITH_REPETITION if version >= REPETITION_SINCE else SEPARATORS
+    if version < REPETITION_SINCE:
+        separators = replace(separators, repetition=None)
     header = InterchangeHeader(
         sender_qualifier=_at(isa, 7),
         sender=_at(isa, 8),
@@ -238,7 +249,7 @@ def answer_interchange(
         when=when,
         control_number=numbers.interchange,
         version=version,
-        usage=_at(isa, 15) or "P",
+        usage="T" if _at(isa, 15) == "T" else "P",
     )
     written = []
     for group, number in zip(answered, numbers.groups, strict=False):
@@ -246,4 +257,5 @@ def answer_interchange(
         release = _at(group.gs, 8)
         gs = GroupHeader(ACKNOWLEDGEMENT_GROUP, _at(group.gs, 3), _at(group.gs, 2), when, number, release)
         written.append(write_group(gs, [write_set(rows or [], separators)], separators))
-    return write_interchange(header, written, separators, answers=[ta1] if ta1 else [])
+    answers = [[_plain(value, separators) for value in ta1]] if ta1 else []
+    return write_interchange(header, written, separators, answers=answers)

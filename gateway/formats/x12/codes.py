@@ -25,7 +25,7 @@ class Code(StrEnum):
     NOISE_SKIPPED = "noise-skipped"  # bytes that belong to no interchange
     ENCODING_UNUSUAL = "encoding-unusual"  # UTF-16 or EBCDIC
     INTERCHANGE_HEADER_INVALID = "interchange-header-invalid", "022"  # no separators can be read from it
-    INTERCHANGE_HEADER_NOT_PADDED = "interchange-header-not-padded"
+    INTERCHANGE_HEADER_NOT_PADDED = "interchange-header-not-padded", "022"
     INTERCHANGE_HEADER_ELEMENT_INVALID = "interchange-header-element-invalid", "024"
     COMPONENT_SEPARATOR_MISSING = "component-separator-missing", "027"
     INTERCHANGE_TRAILER_MISSING = "interchange-trailer-missing", "023"

@@ -138,7 +138,7 @@ def write_interchange(
 ) -> bytes:
     """ISA, TA1 segments, groups already written, IEA."""
     trailer = ["IEA", str(len(groups)), f"{header.control_number:09d}"]
-    isa = separators.element.join(header.row(separators)) + separators.segment + separators.ending
+    isa = write_set([header.row(separators)], separators)
     return encoded("".join([isa, write_set(answers, separators), *groups, write_set([trailer], separators)]), encoding)
 
 

@@ -64,7 +64,7 @@ def outcomes(text: str, tolerate: Tolerance = STANDARD) -> tuple[list[str], list
 
 def answer(text: str, kind: str = "997", detail: Detail = Detail.ALL, *, ta1: bool = False) -> bytes | None:
     isa, groups, findings = outcomes(text)
-    receipt = interchange_acknowledgement(isa, findings) if ta1 else None
+    receipt = interchange_acknowledgement(isa, findings, groups) if ta1 else None
     numbers = AnswerNumbers(41, range(71, 71 + len(groups)))
     return answer_interchange(isa, groups, numbers, WHEN, kind=kind, detail=detail, ta1=receipt)
 
@@ -199,16 +199,17 @@ def test_an_acknowledgement_is_never_acknowledged(kind: str) -> None:
     ],
 )
 def test_ta1(damage: tuple[str, str], expected: str) -> None:
-    isa, _, findings = outcomes(an_interchange().replace(*damage))
-    assert "*".join(interchange_acknowledgement(isa, findings)) == f"TA1*000000001*260115*0930*{expected}"
+    isa, groups, findings = outcomes(an_interchange().replace(*damage))
+    assert "*".join(interchange_acknowledgement(isa, findings, groups) or []) == f"TA1*000000001*260115*0930*{expected}"
 
 
 def test_a_ta1_travels_alone_or_with_the_groups() -> None:
     written = answer(an_interchange(), ta1=True)
     assert segments(written)[1] == "TA1*000000001*260115*0930*A*000"
     assert [one.kind for one in answers(written)] == ["TA1", "997", "997"]
-    isa, _, findings = outcomes(an_interchange())
-    alone = answer_interchange(isa, [], AnswerNumbers(5), WHEN, ta1=interchange_acknowledgement(isa, findings))
+    isa, groups, findings = outcomes(an_interchange())
+    receipt = interchange_acknowledgement(isa, findings, groups)
+    alone = answer_interchange(isa, [], AnswerNumbers(5), WHEN, ta1=receipt)
     assert segments(alone)[-1] == "IEA*0*000000005"
     assert faultless(alone)
 
@@ -238,3 +239,17 @@ def test_a_hostile_value_does_not_break_our_answer() -> None:
     bad = a_set(["BEG*00*SA*PO1**X~TA1".replace("~", "\x07"), *ORDER[1:]])
     written = answer(an_interchange([a_group([bad])]))
     assert faultless(written)
+
+
+def test_a_partners_numbers_that_hold_our_separators_do_not_break_the_answer() -> None:
+    text = an_interchange([a_group([a_set(ORDER[1:], number="0*0~1")])]).replace("*", "|").replace("~", "!")
+    text = text.replace("|0|0!1", "|0*0~1").replace("000000001", "00*0~0001")
+    written = answer(text, ta1=True)
+    assert segments(written)[1].startswith("TA1*00 0 0001*")
+    assert segments(written)[5] == "AK2*850*0 0 1"
+    assert faultless(written)
+
+
+def test_a_release_as_some_write_it_is_still_that_release() -> None:
+    text = an_interchange().replace("*004010", "*4010")
+    assert "AK1*PO*1" in segments(answer(text))
