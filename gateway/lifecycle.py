@@ -52,7 +52,7 @@ class DocumentStatus(StrEnum):
     AWAITING_CONFIRMATION = "awaiting-confirmation"  # left the house, the partner owes its acknowledgement
     CONFIRMED = "confirmed"  # the partner's acknowledgement accepted it
     REFUSED = "refused"  # the partner's acknowledgement refused it
-    UNDELIVERED = "undelivered"  # its delivery gave up; a work item says why
+    UNDELIVERED = "undelivered"  # its delivery gave up, as a work item says; or a person took it back before it left
 
 
 class Outcome(StrEnum):
@@ -118,6 +118,12 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.WAIVED, O.NOT_TRANSLATED): S.REFUSED_BY_US,
     (S.REFUSED_BY_US, O.RUN_AGAIN): S.COMPOSED,
     (S.READY, O.WRAPPED): S.WRAPPED,
+    # What it says is not so after all: a person took it back before it was in an envelope.
+    (S.COMPOSED, O.GAVE_UP): S.UNDELIVERED,
+    (S.WITHHELD, O.GAVE_UP): S.UNDELIVERED,
+    (S.WAIVED, O.GAVE_UP): S.UNDELIVERED,
+    (S.REFUSED_BY_US, O.GAVE_UP): S.UNDELIVERED,
+    (S.READY, O.GAVE_UP): S.UNDELIVERED,
     (S.WRAPPED, O.DELIVERED): S.SENT,
     (S.WRAPPED, O.DELIVERED_UNANSWERED): S.AWAITING_CONFIRMATION,
     (S.WRAPPED, O.GAVE_UP): S.UNDELIVERED,

@@ -7,7 +7,18 @@ from fastapi.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
-from gateway.api import as2, exceptions, orders, partner, partners, problems, records, reference, transmissions
+from gateway.api import (
+    as2,
+    exceptions,
+    matching,
+    orders,
+    partner,
+    partners,
+    problems,
+    records,
+    reference,
+    transmissions,
+)
 from gateway.api.bodies import Bodies
 from gateway.api.door import Door
 from gateway.store.lease import backlog, oldest_due_seconds
@@ -47,6 +58,7 @@ def build(door: Door) -> FastAPI:
     app.include_router(partner.router)
     app.include_router(orders.router)
     app.include_router(records.router)
+    app.include_router(matching.router)
     app.include_router(transmissions.router)
     app.include_router(exceptions.router)
     app.include_router(partners.router)

@@ -38,6 +38,7 @@ VERBS: dict[str, str] = {
     "resend": "The same bytes again; shows who sees what before it sends",
     "skip": "A delivery is not owed any more; what waits behind it goes on",
     "answer": "What a unit or code means, or that a held document may go; lists what is asked",
+    "match": "Which warehouse order a shipping advice answers; takes it from another one",
     "reprocess": "The same input through today's maps; shows what follows first",
     "retention": "How long bodies are kept, what is over its time, legal holds",
     "migrate": "Bring the database to the shape this version needs",

@@ -109,6 +109,12 @@ def _place(one: Mapping[str, Any], released: Mapping[str, Any]) -> str:
     raise LineUnknown(f"{names} is on {'several lines' if found else 'no line'} of {released['number']}")
 
 
+def name_of(shipment: Mapping[str, Any]) -> str:
+    """What the facts of a flow call a shipment: its number; with `match` behind it where it comes back to a flow that
+    it was withdrawn from."""
+    return f"{shipment['number']}#{shipment['match']}" if "match" in shipment else str(shipment["number"])
+
+
 def lines_of(lines: Iterable[Any]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Line number -> article numbers, and line number -> words, of the lines of an order."""
     numbered = [line for line in lines if line.line_number is not None]

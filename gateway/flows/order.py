@@ -8,7 +8,7 @@ hold this file to:
   * evolve is idempotent: the same event twice gives the same state.
   * any permutation of the same facts gives the same state and the same commands; only where two facts contradict each
     other (accepted and rejected, refused and submitted) the first known counts (tests/flows/test_order.py).
-  * a status never moves backwards.
+  * a status never moves backwards, but where a shipment is withdrawn: it was told of the wrong order.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from pydantic import Field
 
+from gateway.flows import advice
 from gateway.flows.commands import Ask, Call, Command, Compose, Release
 from gateway.flows.flow import FlowState
 
@@ -51,6 +52,7 @@ class OrderState(FlowState):
     rejected: dict[str, Any] | None = None
     refusals: dict[str, dict[str, Any]] = Field(default_factory=dict)  # system -> its latest refusal
     shipments: dict[str, dict[str, Any]] = Field(default_factory=dict)  # shipment number -> fact
+    withdrawn: dict[str, dict[str, Any]] = Field(default_factory=dict)  # shipments of another order after all
     invoices: dict[str, dict[str, Any]] = Field(default_factory=dict)  # invoice number -> fact
     releases: dict[str, dict[str, Any]] = Field(default_factory=dict)  # warehouse order number -> fact
     cancelled: dict[str, Any] | None = None
@@ -125,8 +127,12 @@ def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
             return state.model_copy(update={"decisions": _sorted(state.decisions, data["id"], data)})
         case "shipment.confirmed" if data.get("lines") == {}:
             return state  # a warehouse that says it could ship nothing: the warehouse order's business
-        case "shipment.confirmed" if shipment_key(data) not in state.shipments:
-            return state.model_copy(update={"shipments": _sorted(state.shipments, shipment_key(data), data)})
+        case "shipment.confirmed" if (key := shipment_key(data)) not in {*state.shipments, *state.withdrawn}:
+            return state.model_copy(update={"shipments": _sorted(state.shipments, key, data)})
+        case "shipment.withdrawn":
+            key = shipment_key(data)
+            left = {known: fact for known, fact in state.shipments.items() if known != key}
+            return state.model_copy(update={"shipments": left, "withdrawn": _sorted(state.withdrawn, key, data)})
         case "invoice.issued" if data["number"] not in state.invoices:
             return state.model_copy(update={"invoices": _sorted(state.invoices, data["number"], data)})
     return state
@@ -138,7 +144,7 @@ def _sorted(facts: dict[str, dict[str, Any]], key: str, data: dict[str, Any]) ->
 
 def shipment_key(data: Mapping[str, Any]) -> str:
     """Two warehouses may give two shipments of one order the same number."""
-    return f"{data['warehouse']}/{data['number']}" if data.get("warehouse") else str(data["number"])
+    return f"{data['warehouse']}/{advice.name_of(data)}" if data.get("warehouse") else str(data["number"])
 
 
 def release_number(data: Mapping[str, Any]) -> str:
@@ -203,6 +209,8 @@ def allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
         if "warehouse-shipping-advice" in policy.answers:  # the order is a warehouse order: we are who ships it
             left = {line: str(quantity) for line, quantity in state.open_lines().items()}
             yield Compose(f"advice:{number}", "warehouse-shipping-advice", {**shipment, "left": left})
+    for key, withdrawal in state.withdrawn.items():
+        yield from _tell(policy, document_id, "shipment-withdrawn", key, withdrawal)
     # Retailers match the invoice to the ship notice: it goes after the first one (STYLE.md's order of documents).
     for number, invoice in state.invoices.items() if state.shipments else ():
         yield from _tell(policy, document_id, OrderStatus.INVOICED, number, invoice)

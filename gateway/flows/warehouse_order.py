@@ -4,7 +4,8 @@ Theory of operation. As in order.py the state holds facts and nothing depends on
 Of every line the pieces must add up: ordered = shipped + backordered + cancelled + still open. An advice says of each
 line whether the rest follows (`partial`) or not (any other word, or none). Open pieces of a line of which nothing more
 is announced are missing: a person decides whether they are backordered or cancelled, and a later advice that ships them
-after all takes the question back. Rules a reviewer can hold this file to:
+after all takes the question back. An advice that a person puts to another order is withdrawn from this one: it counts
+no more, whichever of the two facts is known first. Rules a reviewer can hold this file to:
 
   * evolve is idempotent, and any permutation of the same facts ends in the same state with the same questions standing.
   * each advice is told to the internal systems once, under its own number.
@@ -21,6 +22,7 @@ from typing import Any
 
 from pydantic import Field
 
+from gateway.flows import advice
 from gateway.flows.commands import Ask, Call, Command
 from gateway.flows.flow import FlowState
 
@@ -46,7 +48,8 @@ class WarehouseOrderState(FlowState):
 
     released: dict[str, Any] | None = None  # document_id, order (its flow), lines {line: quantity}, items {line: words}
     cancelled: bool = False
-    shipments: dict[str, dict[str, Any]] = Field(default_factory=dict)  # shipment number -> fact
+    shipments: dict[str, dict[str, Any]] = Field(default_factory=dict)  # shipment (advice.name_of) -> fact
+    withdrawn: tuple[str, ...] = ()  # shipments that belong to another order after all
     decisions: dict[str, dict[str, Any]] = Field(default_factory=dict)  # decision id -> line, quantity, decision
 
     @property
@@ -116,7 +119,7 @@ class Policy:
 
 
 RELEASED, CANCELLED = "warehouse-order.released", "warehouse-order.cancelled"
-SHIPPED, DECIDED = "shipment.confirmed", "shortage.decided"
+SHIPPED, WITHDRAWN, DECIDED = "shipment.confirmed", "shipment.withdrawn", "shortage.decided"
 
 _S = WarehouseOrderStatus
 _ALL = frozenset(set(_S) - {_S.UNKNOWN})
@@ -135,6 +138,11 @@ MOVES: Mapping[tuple[WarehouseOrderStatus, str], frozenset[WarehouseOrderStatus]
     (_S.SHIPPED, CANCELLED): frozenset({_S.SHIPPED_ALL_THE_SAME}),
     (_S.SETTLED, CANCELLED): frozenset({_S.CANCELLED, _S.SHIPPED_ALL_THE_SAME}),
     (_S.CANCELLED, SHIPPED): frozenset({_S.SHIPPED_ALL_THE_SAME}),
+    (_S.PARTLY_SHIPPED, WITHDRAWN): frozenset({_S.RELEASED, _S.SHORT}),
+    (_S.SHORT, WITHDRAWN): frozenset({_S.RELEASED, _S.PARTLY_SHIPPED}),
+    (_S.SHIPPED, WITHDRAWN): frozenset({_S.RELEASED, _S.PARTLY_SHIPPED, _S.SHORT}),
+    (_S.SETTLED, WITHDRAWN): frozenset({_S.RELEASED, _S.PARTLY_SHIPPED, _S.SHORT}),
+    (_S.SHIPPED_ALL_THE_SAME, WITHDRAWN): frozenset({_S.CANCELLED}),
 }
 """What each event can make of each status; whatever is not here leaves it as it is.
 
@@ -149,8 +157,12 @@ def evolve(state: WarehouseOrderState, event: str, data: dict[str, Any]) -> Ware
         return state.model_copy(update={"released": data})
     if event == CANCELLED:
         return state.model_copy(update={"cancelled": True})
-    if event == SHIPPED and data["number"] not in state.shipments:
-        return state.model_copy(update={"shipments": dict(sorted({**state.shipments, data["number"]: data}.items()))})
+    if event == SHIPPED and (name := advice.name_of(data)) not in (*state.shipments, *state.withdrawn):
+        return state.model_copy(update={"shipments": dict(sorted({**state.shipments, name: data}.items()))})
+    if event == WITHDRAWN:
+        name = advice.name_of(data)
+        left = {known: fact for known, fact in state.shipments.items() if known != name}
+        return state.model_copy(update={"shipments": left, "withdrawn": tuple(sorted({*state.withdrawn, name}))})
     if event == DECIDED and data["id"] not in state.decisions:
         return state.model_copy(update={"decisions": dict(sorted({**state.decisions, data["id"]: data}.items()))})
     return state
@@ -169,14 +181,14 @@ def allowed(state: WarehouseOrderState, policy: Policy) -> Iterable[Command]:
     """Every command the facts allow, and every question that stands."""
     if state.released is None:
         return
-    for number, fact in state.shipments.items():
+    for name, fact in state.shipments.items():
         for system in policy.post_to if fact["lines"] else ():
-            yield Call(f"post:{system}:{number}", system, "post_shipment", fact)
+            yield Call(f"post:{system}:{name}", system, "post_shipment", fact)
     for decision_id, decision in state.decisions.items():
         for system in policy.settle_in:
             yield Call(f"settle:{system}:{decision_id}", system, "settle_shortage", decision)
     if state.status is WarehouseOrderStatus.SHIPPED_ALL_THE_SAME:
-        data = {"shipments": ", ".join(state.shipments), "number": state.released["number"]}
+        data = {"shipments": _numbers(state), "number": state.released["number"]}
         yield Ask("shipped-though-cancelled", "shipped-though-cancelled", data)
         return
     for line, quantity in ({} if state.cancelled else state.missing()).items():
@@ -196,8 +208,12 @@ def _about(state: WarehouseOrderState, line: str, quantity: Decimal) -> dict[str
         "shipped": str(state.shipped().get(line, _0)),
         "quantity": str(quantity),
         "reason": ", ".join(sorted(reasons)) or "no reason given",
-        "shipments": ", ".join(state.shipments),
+        "shipments": _numbers(state),
     }
+
+
+def _numbers(state: WarehouseOrderState) -> str:
+    return ", ".join(fact["number"] for fact in state.shipments.values())
 
 
 def diagram() -> str:

@@ -40,7 +40,7 @@ def reprocess_document(tx: Tx, document_id: int, *, by: str, after_us: int = 0) 
             values |= {"interchange_id": None, "group_id": None, "control_number": None}
         tx.execute(update(document).where(document.c.id == document_id).values(**values))
         tx.wake(stage)
-    _settle(tx, "document", document_id, by)
+    settle_about(tx, "document", document_id, by)
     note(tx, by, "reprocess", f"D-{document_id}")
 
 
@@ -78,7 +78,7 @@ def release(tx: Tx, document_id: int, *, by: str) -> None:
         raise CannotRunAgain(f"D-{document_id} is not held by a rule")
     now = {"status": move(row.status, Outcome.CLEARED), "stage": "write", "due_at": tx.now, "attempts": 0}
     tx.execute(update(document).where(document.c.id == document_id).values(**now, updated_at=tx.now))
-    _settle(tx, "document", document_id, by)
+    settle_about(tx, "document", document_id, by)
     note(tx, by, "release", f"D-{document_id}")
     tx.wake("write")
 
@@ -93,7 +93,7 @@ def reprocess_transmission(tx: Tx, transmission_id: int, *, by: str) -> None:
         lease.restart(tx, transmission, [transmission_id])
     else:
         _read_anew(tx, row)
-    _settle(tx, "transmission", transmission_id, by)
+    settle_about(tx, "transmission", transmission_id, by)
     note(tx, by, "reprocess", f"T-{transmission_id}")
 
 
@@ -135,7 +135,7 @@ def resend(tx: Tx, delivery_id: int, *, by: str) -> int:
         raise CannotRunAgain(f"L-{delivery_id} still lies ready for {row.target} to fetch; there is nothing to repeat")
     _still_there(tx, row.payload_id, f"L-{delivery_id}")
     note(tx, by, "resend", f"L-{delivery_id}")
-    _settle(tx, "delivery", delivery_id, by)
+    settle_about(tx, "delivery", delivery_id, by)
     if row.stage is not None:
         lease.restart(tx, delivery, [delivery_id], status=DeliveryStatus.DUE)
         return delivery_id
@@ -175,7 +175,7 @@ def skip(tx: Tx, delivery_id: int, *, by: str) -> None:
     carried = select(delivery_document.c.document_id).where(delivery_document.c.delivery_id == delivery_id)
     left = update(document).where(document.c.id.in_(carried), document.c.status == DocumentStatus.WRAPPED)
     tx.execute(left.values(status=move(DocumentStatus.WRAPPED, Outcome.GAVE_UP), updated_at=tx.now))
-    _settle(tx, "delivery", delivery_id, by)
+    settle_about(tx, "delivery", delivery_id, by)
     note(tx, by, "skip", f"L-{delivery_id}")
 
 
@@ -195,5 +195,6 @@ def _still_there(tx: Tx, payload_id: int | None, what: str) -> None:
         )
 
 
-def _settle(tx: Tx, table: str, row_id: int, by: str) -> None:
+def settle_about(tx: Tx, table: str, row_id: int, by: str) -> None:
+    """What a person was asked about this row is dealt with."""
     work_items.settle(tx, [item.id for item in work_items.open_about(tx, table, row_id)], by=by)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from gateway.channels import table
 from gateway.channels.channel import Resolve, Sends
@@ -13,12 +14,14 @@ from gateway.partners import secrets
 from gateway.partners.book import Book
 from gateway.partners.secrets import SecretMissing
 from gateway.pipeline import publishing
-from gateway.store.engine import Store
+from gateway.store.engine import Store, View
 from gateway.store.targets import Limits
 from gateway.systems import description
 from gateway.systems.connector import Command, Connector, Operation, Retry
 from gateway.systems.declarative import DeclarativeConnector
 from gateway.systems.exchange import BadAddress
+
+NOT_PUBLISHED = "no profiles are published yet; `gateway apply` does it"
 
 LOOK_S = 0.5
 """How old the answer to "which book is active?" may be: one indexed read a process in this time."""
@@ -68,6 +71,22 @@ class CannotOpen:
 
     def changes(self, cursor: str | None) -> Retry:
         return Retry(self.why)
+
+
+def at_desk(view: View) -> House:
+    """The profiles that hold now, for what a person decides: carried out by whoever has the database."""
+
+    @cache
+    def book() -> Book:
+        active = publishing.active_hash(view)
+        if active is None:
+            raise publishing.NotPublished(NOT_PUBLISHED)
+        return Book.from_files(publishing.files_of(view, active))
+
+    def nobody(name: str) -> Sends:
+        raise LookupError(name)
+
+    return House(view.store, book, dict, nobody)
 
 
 class Furniture:
@@ -154,7 +173,7 @@ class Furniture:
             with self._store.read() as view:
                 wanted = publishing.active_hash(view)
                 if wanted is None:
-                    raise publishing.NotPublished("no profiles are published yet; `gateway apply` does it")
+                    raise publishing.NotPublished(NOT_PUBLISHED)
                 if self._now is None or self._now.book.revision != wanted:
                     self._put_away()
                     self._close(over=time.monotonic() - LONGEST_CALL_S)

@@ -371,6 +371,14 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}'s desk, or you",
         "{closest} Match it, or ask them.",
     ),
+    "shipment-matched-anew": Situation(
+        "source data",
+        "Shipment {number} of {warehouse} was counted for warehouse order {before}, and belongs to {after}.",
+        "Outside this house it still counts for order {order_number}: {told}.",
+        "Your order desk",
+        "Have each of them take it back (a ship notice: call {partner}, or send a cancellation by POST /v1/documents "
+        "where they take one); then settle this.",
+    ),
     "advice-line-unknown": Situation(
         "source data",
         "{partner} shipped something that was not on warehouse order {release}: {reason}.",

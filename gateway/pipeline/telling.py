@@ -46,7 +46,7 @@ STANDING = {
     "awaiting-confirmation": "sent, their acknowledgement is still owed",
     "confirmed": "sent, and they accepted it",
     "refused": "sent, and they refused it",
-    "undelivered": "could not be delivered",
+    "undelivered": "could not be delivered, or was taken back",
 }
 OPERATIONS = {
     "submit_order": "the order",
@@ -146,6 +146,8 @@ def event_words(kind: str, data: Mapping[str, Any], ids: Mapping[str, str]) -> s
             track = f", tracking {known['tracking_number']}" if data.get("tracking_number") else ""
             place = f" {known['warehouse']}" if data.get("warehouse") else ""
             return f"Shipment {known['number']} left{place}{_quantities(data)}{track}."
+        case "shipment.withdrawn":
+            return f"Shipment {known['number']} is none of it: {known['by']} put it to {known['instead']}."
         case "invoice.issued":
             total = f", {known['total']} in all" if data.get("total") else ""
             return f"Invoice {known['number']} was issued{total}."

@@ -40,6 +40,8 @@ NONE_OF_1 = shipped("S7", {}, {"1": "short"})
 NONE_OF_2 = shipped("S8", {}, {"2": "short"})
 SIX, TWO, WHOLE = decided("W-1", "1", "6"), decided("W-2", "2", "6", "cancel"), decided("W-3", "1", "24")
 ALL = [RELEASED, CANCELLED, FULL, PART, REST, SHORT, NOTHING, NONE_OF_1, NONE_OF_2, SIX, TWO, WHOLE]
+BEFORE = [RELEASED, CANCELLED, SIX, TWO, FULL, PART, SHORT, NONE_OF_1]
+WITHDRAWN = [(flow.WITHDRAWN, {"number": data["number"]}) for event, data in BEFORE if event == flow.SHIPPED]
 
 
 def run(*facts: Fact) -> tuple[WarehouseOrderState, list[Command]]:
@@ -84,6 +86,24 @@ def test_any_order_of_arrival_ends_the_same(facts: list[Fact], dice: Any) -> Non
     (one, commands), (other, others) = run(*facts), run(*mixed)
     assert one == other
     assert sorted(names(commands, Call)) == sorted(names(others, Call))
+
+
+@drawn(st.lists(st.sampled_from([*BEFORE, *WITHDRAWN]), unique_by=str), st.randoms())
+def test_a_withdrawn_shipment_counts_no_more_whichever_was_known_first(facts: list[Fact], dice: Any) -> None:
+    mixed = list(facts)
+    dice.shuffle(mixed)
+    (one, _), (other, _) = run(*facts), run(*mixed)
+    assert (one.status, one.shipments, one.asked) == (other.status, other.shipments, other.asked)
+    gone = {data["number"] for event, data in facts if event == flow.WITHDRAWN}
+    never = run(*[fact for fact in facts if fact[0] != flow.WITHDRAWN and fact[1].get("number") not in gone])[0]
+    assert (one.status, one.shipments, one.asked) == (never.status, never.shipments, never.asked)
+
+
+def test_a_shipment_that_comes_back_is_posted_anew_under_a_name_of_its_own() -> None:
+    back = (flow.SHIPPED, {**FULL[1], "match": 2})
+    state, commands = run(RELEASED, FULL, WITHDRAWN[0], FULL, back, back)
+    assert names(commands, Call) == ["post:erp:S1", "post:erp:S1#2"]
+    assert state.status is WarehouseOrderStatus.SHIPPED
 
 
 @drawn(st.lists(st.sampled_from(ALL), max_size=14))
@@ -141,18 +161,23 @@ def test_nothing_is_owed_for_a_warehouse_order_that_was_not_released() -> None:
 
 def test_the_moves_of_the_table_happen_and_no_other() -> None:
     """Walked through from the beginning: every set of facts, and every fact on top of it."""
+    seen = walked(ALL) | walked([*BEFORE, *WITHDRAWN])
+    assert seen == {(was, event, now) for (was, event), after in MOVES.items() for now in after}
+
+
+def walked(facts: list[Fact]) -> set[tuple[WarehouseOrderStatus, str, WarehouseOrderStatus]]:
     seen: set[tuple[WarehouseOrderStatus, str, WarehouseOrderStatus]] = set()
     new, known = [WarehouseOrderState()], set()
     while new:
         state = new.pop()
-        for event, data in ALL:
+        for event, data in facts:
             after = flow.evolve(state, event, data)
             if after.status is not state.status:
                 seen.add((state.status, event, after.status))
             if (name := after.model_dump_json()) not in known:
                 known.add(name)
                 new.append(after)
-    assert seen == {(was, event, now) for (was, event), after in MOVES.items() for now in after}
+    return seen
 
 
 def test_the_page_shows_the_table() -> None:
