@@ -116,7 +116,9 @@ def evolve(state: OrderState, event: str, data: dict[str, Any]) -> OrderState:
         case "order.refused" if data["system"] not in state.ids:
             return state.model_copy(update={"refusals": {**state.refusals, data["system"]: data}})
         case "order.accepted" if state.rejected is None and state.accepted is None:
-            return state.model_copy(update={"accepted": data})
+            ids = {**data.get("ids", {}), **state.ids}  # what a system itself said of its number counts
+            refusals = {system: why for system, why in state.refusals.items() if system not in ids}
+            return state.model_copy(update={"accepted": data, "ids": ids, "refusals": refusals})
         case "order.rejected" if state.accepted is None and state.rejected is None:
             return state.model_copy(update={"rejected": data})
         case "order.released" if release_name(state, release_number(data)) not in state.given:

@@ -9,6 +9,7 @@ import pytest
 from pipeline_road import ROOT
 from road_documents import interchange, order
 from served_site import Site
+from warehouse_road import advice, from_blue_ridge, released, shipped
 
 from gateway.store import retention, schema
 
@@ -18,13 +19,13 @@ def test_an_order_is_fetched_accepted_shipped_and_billed(site: Site) -> None:
     whole = site.internal.get(f"/v1/orders/{name}").json()
     assert (whole["status"], whole["order"]["order_number"]) == ("received", "HP-1001")
     assert site.internal.post(f"/v1/orders/{name}/accept", json={"ids": {"erp": "SO-7"}}).status_code == 202
-    shipped = {"order": name, "number": "SH-1", "lines": {"1": "18"}, "tracking_number": "1Z"}
-    assert site.internal.post("/v1/shipments", json=shipped).status_code == 202
+    told = {"order": name, "number": "SH-1", "lines": {"1": "18"}, "tracking_number": "1Z"}
+    assert site.internal.post("/v1/shipments", json=told).status_code == 202
     assert site.internal.post("/v1/invoices", json={"order": name, "number": "INV-1"}).status_code == 202
     site.road.work()
     now = site.internal.get(f"/v1/orders/{name}").json()
     assert now["status"] == "invoiced"
-    assert now["open_lines"] == {"1": "6", "2": "24"}
+    assert (now["open_lines"], now["ids"]) == ({"1": "6", "2": "24"}, {"erp": "SO-7"})
     sent = site.internal.get("/v1/documents", params={"direction": "out"}).json()["items"]
     assert {one["set"] for one in sent} == {"855", "856", "810", "997"}
 
@@ -88,17 +89,37 @@ def test_in_a_3pl_s_house_a_warehouse_order_is_an_order(site: Site) -> None:
     told("N", 1)
     (found,) = site.internal.get("/v1/orders", params={"order_number": "WO-1"}).json()["items"]
     assert (found["partner"], found["status"], found["open_lines"]) == ("northwind", "received", {"1": "24"})
-    assert site.internal.post(f"/v1/orders/{found['id']}/accept", json={}).status_code == 202
-    shipped = {"order": found["id"], "number": "SH-1", "lines": {"1": "24"}}
-    assert site.internal.post("/v1/shipments", json=shipped).status_code == 202
+    ids = {"wms": "PICK-7", "erp": "SO-9"}
+    assert site.internal.post(f"/v1/orders/{found['id']}/accept", json={"ids": ids}).status_code == 202
+    told_of = {"order": found["id"], "number": "SH-1", "lines": {"1": "24"}}
+    assert site.internal.post("/v1/shipments", json=told_of).status_code == 202
     site.road.work()
     whole = site.internal.get(f"/v1/orders/{found['id']}").json()
-    assert (whole["status"], whole["open_lines"]) == ("shipped", {})
+    assert (whole["status"], whole["open_lines"], whole["ids"]) == ("shipped", {}, ids)
     assert whole["order"]["depositor_order_number"] == "WO-1"
     sent = site.internal.get("/v1/documents", params={"direction": "out"}).json()["items"]
     assert {one["set"] for one in sent} == {"945", "997"}
     told("F", 2)  # what takes it back is no order
     assert len(site.internal.get("/v1/orders").json()["items"]) == 1
+
+
+def test_an_advice_is_put_to_another_warehouse_order_after_a_look(site: Site) -> None:
+    for number in ("HP-1001", "HP-1002"):
+        released(site.road, number)
+    from_blue_ridge(site.road, advice("88120", [shipped(1, "CC", 24, 24)]))
+    (row,) = site.road.rows(schema.document, kind="warehouse-shipping-advice")
+    path, wanted = f"/v1/documents/D-{row.id}/match", {"order": "WO-2"}
+    look = site.internal.post(path, json=wanted, params={"dry_run": True}).json()
+    assert look["effects"][0] == "It counts for warehouse order WO-1 (24 of line 1), and will not any more."
+    assert site.internal.get(f"/v1/documents/D-{row.id}").json()["status"] == "done"
+    done = site.internal.post(path, json=wanted)
+    assert (done.status_code, done.json()) == (202, {**look, "done": True})
+    site.road.work()
+    counted = {row.data for row in site.road.rows(schema.event, type="shipment.confirmed")}
+    assert any('"release":"WO-2"' in data for data in counted)
+    again = site.internal.post(path, json=wanted)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:gateway:cannot-match")
+    assert site.internal.post("/v1/documents/D-99/match", json=wanted).status_code == 404
 
 
 def test_a_rejected_order_cannot_be_accepted(site: Site) -> None:

@@ -17,7 +17,7 @@ from gateway.flows.order import OrderState, OrderStatus, Policy
 POLICY = Policy(("erp",), ("crm",), frozenset({"order-response", "shipment", "invoice"}))
 RECEIVED = ("order.received", {"document_id": 7, "order_number": "PO1", "lines": {"1": "24", "2": "6"}})
 SUBMITTED = ("order.submitted", {"system": "erp", "ref": "S-100"})
-ACCEPTED = ("order.accepted", {"system": "erp"})
+ACCEPTED = ("order.accepted", {"system": "erp", "ids": {"erp": "S-99", "crm": "77"}})
 SHIPPED_PART = ("shipment.confirmed", {"number": "SH1", "lines": {"1": "18"}})
 SHIPPED_REST = ("shipment.confirmed", {"number": "SH2", "lines": {"1": "6", "2": "6"}})
 INVOICED = ("invoice.issued", {"number": "INV1"})
@@ -128,6 +128,12 @@ def test_a_refusal_asks_a_person_and_a_later_submission_settles_it() -> None:
     assert next(c for c in commands if isinstance(c, Ask)).code == "order-refused-by-system"
     state, _ = run([RECEIVED, refusal, SUBMITTED])
     assert state.status is OrderStatus.SUBMITTED
+
+
+def test_ids_told_with_the_acceptance_stand_beside_those_the_systems_gave() -> None:
+    assert run([RECEIVED, ACCEPTED])[0].ids == {"erp": "S-99", "crm": "77"}
+    for facts in permutations([RECEIVED, ACCEPTED, SUBMITTED]):
+        assert run(list(facts))[0].ids == {"erp": "S-100", "crm": "77"}
 
 
 def test_a_rejection_is_answered_and_its_shipment_is_asked_about() -> None:
