@@ -1,11 +1,13 @@
 """Our SFTP server beside OpenSSH's and a bare paramiko server, with OpenSSH's client, in one run.
 
-    python -m benchmarks.sftp [--large-mb 1000] [--files 1000] [--sessions 200] [--rounds 2] [--json]
+    python -m benchmarks.sftp [--large-mb 200] [--files 1000] [--sessions 200] [--rounds 9] [--json]
 
 Every file that ours takes is sealed, hashed and committed before its close is answered; the limits beside it leave that
 to the system (paramiko), or flush the file at its close (paramiko + fsync, the peer of ours for small files). Servers
-take turns; the best round counts. MB/s and files/s are by the clock, CPU is what the server process and its children
-spent. Memory is the resident size with that many sessions open, beside what the process had before.
+take turns, in every other round in the opposite order. A ratio is the median of those of the rounds, each of two
+servers within seconds of each other, with the middle half of them behind it: disks and cores are shared, and a median
+of each server alone would compare their luck. MB/s and files/s are by the clock, CPU is what the server process and its
+children spent. Memory is the resident size with that many sessions open, beside what the process had before.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,6 +43,7 @@ from gateway.store.engine import Store, Tx
 ROOT = Path(__file__).parents[1]
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 CONNECTIONS = "partners/harbor-pine/connections.yaml"
+GRAIN = 0.01  # seconds: the system counts CPU time in these
 CIPHER = "aes128-gcm@openssh.com"
 OPTIONS = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "IdentitiesOnly=yes")
 
@@ -54,7 +58,9 @@ class Peer:
     user: str
     root: str  # before /inbox and /outbox
     offer: Callable[[dict[str, bytes]], None]  # lay files out to be fetched
-    cells: dict[str, float] = field(default_factory=dict)
+    rates: dict[str, list[float]] = field(default_factory=dict)  # units a second by the clock, a round each
+    spent: dict[str, list[float]] = field(default_factory=dict)  # milliseconds of the server's CPU a unit
+    memory: tuple[float, float] = (0, 0)  # MB before and with the sessions
 
     @property
     def outbox(self) -> str:
@@ -189,12 +195,11 @@ def batch(peer: Peer, folder: Path, commands: list[str]) -> float:
 
 
 def measure(peer: Peer, name: str, count: float, folder: Path, commands: list[str], login: float) -> None:
-    """The best of all rounds so far: units a second by the clock, and milliseconds of the server's CPU a unit."""
     before = peer.cpu()
     spent = max(batch(peer, folder, commands) - login, 1e-6)
-    cpu = (peer.cpu() - before) / count * 1000
-    peer.cells[name] = max(peer.cells.get(name, 0.0), count / spent)
-    peer.cells[f"{name} cpu"] = min(peer.cells.get(f"{name} cpu", cpu), cpu)
+    cpu = max(peer.cpu() - before, GRAIN) / count * 1000
+    peer.rates.setdefault(name, []).append(count / spent)
+    peer.spent.setdefault(name, []).append(cpu)
 
 
 def one_round(peer: Peer, folder: Path, sizes: argparse.Namespace, number: int) -> None:
@@ -240,8 +245,7 @@ def sessions(peer: Peer, folder: Path, count: int) -> None:
     assert client.stdout is not None
     if client.stdout.readline() != "open\n":
         raise SystemExit(f"{peer.name}: {count} sessions cannot be opened")
-    peer.cells["sessions MB"] = peer.resident()
-    peer.cells["sessions MB before"] = before
+    peer.memory = before, peer.resident()
     client.stdin.close()
     client.wait(60)
     client.stdout.close()
@@ -274,7 +278,7 @@ def run(sizes: argparse.Namespace) -> list[Peer]:
 
 def rounds(peers: list[Peer], folder: Path, sizes: argparse.Namespace) -> None:
     for number in range(sizes.rounds):
-        for peer in peers:
+        for peer in peers[:: 1 if number % 2 else -1]:
             one_round(peer, folder, sizes, number)
 
 
@@ -288,24 +292,37 @@ def table(peers: list[Peer]) -> str:
         ("put small", "files/s"),
         ("get small", "files/s"),
     ):
-        values = [f"{peer.cells[name]:,.0f} ({peer.cells[name + ' cpu']:.2f} ms CPU)" for peer in peers]
-        ratios = [f"{us.cells[name] / other.cells[name]:.0%}" for other in (plain, flushed)]
+        middle = statistics.median
+        values = [f"{middle(peer.rates[name]):,.0f} ({middle(peer.spent[name]):.2f} ms CPU)" for peer in peers]
+        ratios = [ratio(us, other, name) for other in (plain, flushed)]
         lines.append(f"| {name}, {unit} | " + " | ".join([*values, *ratios]) + " |")
-    values = [f"{peer.cells['sessions MB']:.0f} ({peer.cells['sessions MB before']:.0f} before)" for peer in peers]
+    values = [f"{after:.0f} ({before:.0f} before)" for before, after in (peer.memory for peer in peers)]
     lines.append("| memory of the sessions, MB | " + " | ".join([*values, "", ""]) + " |")
     return "\n".join(lines)
 
 
+def ratio(us: Peer, other: Peer, name: str) -> str:
+    """By the clock, its middle half, and by the server's CPU."""
+    of_rounds = sorted(ours / theirs for ours, theirs in zip(us.rates[name], other.rates[name], strict=True))
+    by_cpu = statistics.median(theirs / ours for ours, theirs in zip(us.spent[name], other.spent[name], strict=True))
+    quarter = len(of_rounds) // 4
+    middle = f"{of_rounds[quarter]:.0%} to {of_rounds[-1 - quarter]:.0%}"
+    return f"{statistics.median(of_rounds):.0%} ({middle}; CPU {by_cpu:.0%})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--large-mb", type=int, default=1000)
+    parser.add_argument("--large-mb", type=int, default=200)
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--sessions", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     peers = run(arguments)
-    print(json.dumps({peer.name: peer.cells for peer in peers}) if arguments.json else table(peers))
+    if arguments.json:
+        print(json.dumps({peer.name: {"rates": peer.rates, "cpu": peer.spent, "MB": peer.memory} for peer in peers}))
+    else:
+        print(table(peers))
 
 
 if __name__ == "__main__":

@@ -287,7 +287,7 @@ def _receive(tx: Tx, given: Sequence[_Given]) -> None:
             payloads.discard(tx, [one.body.id])
     if not fresh:
         return
-    receipts = receive(tx, list(map(_arrival, fresh, hashes)))
+    receipts = receive(tx, [_arrival(tx, *each) for each in zip(fresh, hashes, strict=True)])
     tx.wake("unwrap")
     rows = [
         _row(
@@ -310,11 +310,11 @@ def _is_in_view(tx: Tx, row: Record, given: Sequence[_Given]) -> bool:
     return bool(row.status == uploads.RECEIVED and age <= listed_for.total_seconds() * SECOND)
 
 
-def _arrival(one: _Given, sha256: str) -> Arrival:
+def _arrival(tx: Tx, one: _Given, sha256: str) -> Arrival:
     return Arrival(
         one.login.connection,
         one.login.lane,
-        f"sftp:{secrets.token_hex(16)}",
+        f"sftp:{tx.now}:{secrets.token_hex(8)}",  # one after the other, so that the index grows at one end
         one.body,
         filename=one.name,
         remote=one.remote,

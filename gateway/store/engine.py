@@ -131,6 +131,7 @@ class Tx(View):
     def __init__(self, store: Store, connection: Connection) -> None:
         super().__init__(store, connection)
         self.wakes: set[str] = set()
+        self.ids_ahead = store.ids_ahead  # of a table, on SQLite (ids.py)
         self.locked: set[tuple[str, int, int]] = set()  # (table, id, fence) of leases seen and locked (lease.py)
         self._after_commit: list[Callable[[], None]] = []
 
@@ -253,6 +254,7 @@ class Store:
         self.clock = clock
         self.is_sqlite = writer is not None
         self._writer = writer
+        self.ids_ahead = writer.ids_ahead if writer else {}
         self._resting: list[PoolProxiedConnection] = []  # for `quick` on SQLite: the pool's way costs more than a look
 
     @classmethod

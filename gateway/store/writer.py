@@ -32,6 +32,7 @@ class Writer:
         self._queue = _Queue(database)
         self._mover = Mover(readers)
         self._kept: Connection | None = None
+        self.ids_ahead: dict[str, range] = {}  # taken in a transaction that was committed, or in this one
 
     @contextmanager
     def transaction(self, *, lasting: bool) -> Iterator[Connection]:
@@ -51,6 +52,7 @@ class Writer:
                     for pragma in FIRM:
                         statements.run(driver, dialect, f"PRAGMA {pragma}")
             except BaseException:
+                self.ids_ahead.clear()  # they may not have been taken after all
                 if not lasting:
                     connection.invalidate()  # the next one is opened anew, and firm
                 connection.close()  # rolled back

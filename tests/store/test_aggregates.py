@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -79,6 +81,35 @@ def test_ids_are_given_out_once_and_in_order(store: Store) -> None:
     assert len(set(taken)) == 210
     with store.begin() as tx:
         assert list(ids.take(tx, "document", 0)) == []
+
+
+class Unlucky(Exception):
+    """A transaction fails."""
+
+
+def test_ids_taken_ahead_are_given_out_once_whatever_is_rolled_back(store: Store) -> None:
+    """Several threads of two processes, some of whose transactions fail: what was committed holds each id once."""
+    kept: list[int] = []
+
+    def take(here: Store, fails: int) -> None:
+        for n in range(20):
+            block: list[int] = []
+            with suppress(Unlucky), here.begin() as tx:
+                block = list(ids.take(tx, "payload", 1 + n % 9))
+                assert block == sorted(block)
+                tx.insert(schema.payload, [_payload(tx, number) for number in block])
+                if n % fails == 0:
+                    raise Unlucky
+            kept.extend(block if n % fails else ())
+
+    with Store.open(store.url, store.keys) as other:
+        at_once(*[partial(take, here, fails) for here in (store, other) for fails in (2, 3)])
+    with store.read() as view:
+        assert sorted(kept) == list(view.execute(select(schema.payload.c.id).order_by(schema.payload.c.id)).scalars())
+
+
+def _payload(tx: Tx, number: int) -> dict[str, object]:
+    return {"id": number, "owner": "a", "lane": "test", "sha256": "-", "size": 0, "created_at": tx.now}
 
 
 def item(dedupe_key: str | None = "delivery:1", lane: str = "test") -> dict[str, object]:
