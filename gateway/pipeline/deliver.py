@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from gateway.canonical import Document
 from gateway.channels import channel, cloudevents
@@ -24,6 +24,7 @@ from gateway.pipeline.ends import Arrived, End, LiesReady, ReceiptOwed, TryAgain
 from gateway.pipeline.house import House
 from gateway.pipeline.route import Fact, happen
 from gateway.store import canonical_documents, payloads
+from gateway.store.among import among
 from gateway.store.engine import Tx, View
 from gateway.store.schema import delivery_document, document, event
 from gateway.systems import connector
@@ -267,19 +268,21 @@ def _alert(code: str, row: Any, why: str) -> Alert:
     return Alert(code, row.lane, key, data, f"Delivery L-{row.id}", subject, row.partner, row.correlation_id)
 
 
+_carried = (
+    select(delivery_document.c.delivery_id, document)
+    .join(document, document.c.id == delivery_document.c.document_id)
+    .where(among(delivery_document.c.delivery_id))
+)
+
+
 def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
     """The documents an envelope carried move with it."""
     book = house.book()
     ended = {t.row.id: t for t in results if t.row.kind == "envelope" and _is_over(t)}
     if not ended:
         return
-    carried = tx.all(
-        select(delivery_document.c.delivery_id, document)
-        .join(document, document.c.id == delivery_document.c.document_id)
-        .where(delivery_document.c.delivery_id.in_(list(ended)))
-    )
     changes = []
-    for row in carried:
+    for row in tx.all(_carried, {"among": list(ended)}):
         if row.interchange_id != json.loads(ended[row.delivery_id].row.body)["interchange_id"]:
             continue  # it was run again since, and goes in another envelope
         agreement = book.agreements.get(row.agreement)
@@ -292,14 +295,9 @@ def _documents(tx: Tx, house: House, results: Sequence[Tried]) -> None:
         else:
             outcome, due = Outcome.DELIVERED_UNANSWERED, tx.now + int(wait.total_seconds() * 1_000_000)
         now = move(row.status, outcome)
-        changes.append({"at": row.id, "now": now, "due": due if now == "awaiting-confirmation" else None})
-    if changes:
-        tx.execute(
-            update(document)
-            .where(document.c.id == bindparam("at"))
-            .values(status=bindparam("now"), confirm_due_at=bindparam("due"), updated_at=tx.now),
-            changes,
-        )
+        due = due if now == "awaiting-confirmation" else None
+        changes.append({"id": row.id, "status": now, "confirm_due_at": due, "updated_at": tx.now})
+    tx.update(document, changes)
 
 
 def _is_over(tried: Tried) -> bool:

@@ -18,6 +18,7 @@ from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.ends import Arrived
 from gateway.pipeline.house import House
 from gateway.store import lease, work_items
+from gateway.store.among import among
 from gateway.store.engine import Record, Tx, View
 from gateway.store.schema import delivery, payload
 
@@ -33,6 +34,12 @@ _offered = (
     )
     .order_by(delivery.c.due_at, delivery.c.id)
     .limit(bindparam("_limit"))
+)
+_ready = (
+    select(delivery)
+    .where(among(delivery.c.id), delivery.c.stage == deliver.FETCH)
+    .order_by(delivery.c.id)
+    .with_for_update()  # SQLite is not told
 )
 
 
@@ -60,12 +67,7 @@ def waiting(view: View, target: str, lane: str, limit: int) -> list[Owed]:
 
 def fetched(tx: Tx, house: House, said: Mapping[int, str]) -> list[int]:
     """They have these deliveries (id -> who and how, in words). Returns those that lay ready until now."""
-    query = (
-        select(delivery)
-        .where(delivery.c.id.in_(sorted(said)), delivery.c.stage == deliver.FETCH)
-        .order_by(delivery.c.id)
-    )
-    rows = tx.all(query if tx.is_sqlite else query.with_for_update())
+    rows = tx.all(_ready, {"among": list(said)})
     ended = [deliver.Tried(row, Arrived(said[row.id])) for row in rows]
     for row, values in deliver.record(tx, house, ended):
         tx.update(delivery, [{"id": row.id, **lease.FINISHED, "lease_owner": None, "lease_until": None, **values}])

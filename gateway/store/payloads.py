@@ -25,11 +25,14 @@ CHUNK = 1_000_000
 SEGMENTS = "application/vnd.gateway.segments+json"
 
 _chunk = schema.payload_chunk
-_chunks = (
+_chunks_n = (
     select(_chunk.c.payload_id, _chunk.c.key_id, _chunk.c.sealed, schema.payload.c.owner)
     .join(schema.payload, schema.payload.c.id == _chunk.c.payload_id)
-    .where(among(_chunk.c.payload_id), _chunk.c.n == bindparam("n"))
+    .where(_chunk.c.n == bindparam("_n"))
 )
+_chunks = _chunks_n.where(among(_chunk.c.payload_id))
+_one_chunk = _chunks_n.where(_chunk.c.payload_id == bindparam("_id"))
+_one = select(schema.payload).where(schema.payload.c.id == bindparam("_id"))
 
 
 class PayloadPurged(Exception):
@@ -148,7 +151,7 @@ def discard(tx: Tx, payload_ids: Sequence[int]) -> None:
 
 def about(source: Store | View, payload_id: int) -> Stored:
     """What a body is, without reading it."""
-    row = _about(source, [payload_id])[payload_id]
+    row = _there(payload_id, next(iter(source.quick(_one, {"_id": payload_id})), None))
     return Stored(row.id, row.sha256, row.size)
 
 
@@ -159,23 +162,27 @@ def read_all(source: Store | View, payload_id: int) -> bytes:
 
 def stream(source: Store | View, payload_id: int, *, offset: int = 0) -> Iterator[bytes]:
     """A body chunk by chunk. From a Store, each chunk is read in a snapshot of its own: bodies never change."""
-    for n in range(offset // CHUNK, -(-_about(source, [payload_id])[payload_id].size // CHUNK)):
-        yield _open(source, [payload_id], n)[payload_id][max(offset - n * CHUNK, 0) :]
+    for n in range(offset // CHUNK, -(-about(source, payload_id).size // CHUNK)):
+        opened = _opened(source, [payload_id], n, source.quick(_one_chunk, {"_id": payload_id, "_n": n}))
+        yield opened[payload_id][max(offset - n * CHUNK, 0) :]
 
 
 def cut(source: Store | View, parts: Sequence[tuple[int, int, int]]) -> list[bytes]:
     """Parts of bodies, each (payload id, offset, size), in their order; opens each chunk that is needed once."""
-    if not isinstance(source, View):
-        with source.read() as view:
-            return cut(view, parts)
-    sizes = {payload_id: row.size for payload_id, row in _about(source, [part[0] for part in parts]).items()}
+    with _view(source) as view:
+        return _cut(view, parts)
+
+
+def _cut(view: View, parts: Sequence[tuple[int, int, int]]) -> list[bytes]:
+    sizes = {payload_id: row.size for payload_id, row in _about(view, [part[0] for part in parts]).items()}
     needed: dict[int, set[int]] = {}
     for payload_id, offset, size in parts:
         for n in range(offset // CHUNK, -(-min(offset + size, sizes[payload_id]) // CHUNK)):
             needed.setdefault(n, set()).add(payload_id)
     found: list[list[bytes]] = [[] for _ in parts]
     for n in sorted(needed):
-        opened = _open(source, sorted(needed[n]), n)
+        ids = sorted(needed[n])
+        opened = _opened(view, ids, n, view.all(_chunks, {"_n": n, "among": ids}))
         start, end = n * CHUNK, (n + 1) * CHUNK
         for pieces, (payload_id, offset, size) in zip(found, parts, strict=True):
             if payload_id in opened and offset < end and offset + size > start:
@@ -196,8 +203,9 @@ def segments_body(segments: Sequence[Sequence[str]], *, owner: str, lane: str) -
 
 def segments(source: Store | View, payload_ids: Sequence[int]) -> dict[int, list[list[str]]]:
     """What `store_segments` stored, by payload id."""
-    sizes = _about(source, payload_ids)
-    whole = cut(source, [(payload_id, 0, sizes[payload_id].size) for payload_id in payload_ids])
+    with _view(source) as view:
+        sizes = _about(view, payload_ids)
+        whole = _cut(view, [(payload_id, 0, sizes[payload_id].size) for payload_id in payload_ids])
     return {payload_id: json.loads(text) for payload_id, text in zip(payload_ids, whole, strict=True)}
 
 
@@ -210,24 +218,25 @@ def _view(source: Store | View) -> Iterator[View]:
             yield view
 
 
-def _about(source: Store | View, payload_ids: Sequence[int]) -> dict[int, Record]:
-    with _view(source) as view:
-        rows = {row.id: row for row in view.by_ids(schema.payload, list(dict.fromkeys(payload_ids)))}
-    for payload_id in payload_ids:
-        if payload_id not in rows:
-            raise LookupError(f"no payload {payload_id}")
-        if rows[payload_id].purged_at is not None:
-            raise PayloadPurged(f"payload {payload_id} was deleted by retention")
-    return rows
+def _about(view: View, payload_ids: Sequence[int]) -> dict[int, Record]:
+    rows = {row.id: row for row in view.by_ids(schema.payload, list(dict.fromkeys(payload_ids)))}
+    return {payload_id: _there(payload_id, rows.get(payload_id)) for payload_id in payload_ids}
 
 
-def _open(source: Store | View, payload_ids: Sequence[int], n: int) -> dict[int, bytes]:
+def _there(payload_id: int, row: Record | None) -> Record:
+    if row is None:
+        raise LookupError(f"no payload {payload_id}")
+    if row.purged_at is not None:
+        raise PayloadPurged(f"payload {payload_id} was deleted by retention")
+    return row
+
+
+def _opened(source: Store | View, payload_ids: Sequence[int], n: int, rows: Iterable[Record]) -> dict[int, bytes]:
     """The n-th chunk of each of these bodies."""
-    opened = {}
-    with _view(source) as view:
-        for row in view.all(_chunks, {"n": n, "among": payload_ids}):
-            belongs_to = _belongs_to(row.payload_id, n, row.owner)
-            opened[row.payload_id] = view.keys.open(row.key_id, row.sealed, belongs_to)
+    opened = {
+        row.payload_id: source.keys.open(row.key_id, row.sealed, _belongs_to(row.payload_id, n, row.owner))
+        for row in rows
+    }
     if len(opened) != len(payload_ids):
         raise LookupError(f"chunk {n} of a payload is missing: {sorted(set(payload_ids) - set(opened))[:5]}")
     return opened

@@ -15,5 +15,7 @@ from benchmarks.sftp import run, table
 def test_a_small_cut_of_the_benchmark() -> None:
     peers = run(argparse.Namespace(large_mb=10, files=50, sessions=20, rounds=2))
     assert [peer.name for peer in peers][:3] == ["ours", "paramiko", "paramiko + fsync"]
-    assert all(min(peer.rates[name]) > 0 for peer in peers for name in ("put large", "get large", "put small", "get small"))
+    assert all(
+        min(peer.rates[name]) > 0 for peer in peers for name in ("put large", "get large", "put small", "get small")
+    )
     assert table(peers).count("|") > 40
