@@ -49,6 +49,13 @@ SITUATIONS: dict[str, Situation] = {
         "{partner}",
         "Look at the first bytes, then ask for the file again, or run it again once the cause is mended.",
     ),
+    "interchange-unreadable": Situation(
+        "source data",
+        "An interchange that {partner} sent could not be read: {reason}.",
+        "Nothing of it was used; the other interchanges of the file went on.",
+        "{partner}",
+        "{remedy}",
+    ),
     "as2-refused": Situation(
         "source data",
         "We refused an AS2 message of {partner}: {reason}.",

@@ -26,6 +26,7 @@ from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.finding import FormatError, Severity
 from gateway.formats.x12.acknowledge import SetOutcome
 from gateway.formats.x12.answers import ANSWERING
+from gateway.formats.x12.codes import Code
 from gateway.formats.x12.frames import (
     Acknowledged,
     GroupClosed,
@@ -33,6 +34,7 @@ from gateway.formats.x12.frames import (
     InterchangeClosed,
     InterchangeOpened,
     SetFramed,
+    Skipped,
 )
 from gateway.formats.x12.framing import Reader
 from gateway.formats.x12.guide import Guide
@@ -54,6 +56,16 @@ log = logging.getLogger(__name__)
 PORTION = 400  # documents, or interchanges, a commit: the write lock is held for some 80 ms
 HELD = 25
 """Portions that wait in memory for the trailer of their interchange, some 60 MB; a larger interchange is staged."""
+
+
+NO_HEADER = (
+    "no ISA segment with its 16 elements begins it",
+    "Ask for this interchange again, with its header as the standard has it; there is nothing to undo.",
+)
+NOT_CARRIED = (
+    "it is EDIFACT, which is not carried on to our systems",
+    "Enter what is in it by hand (`gateway inspect` shows it), and agree with them on X12 or a file a map reads.",
+)
 
 
 class LeaseLost(Exception):
@@ -108,11 +120,13 @@ class _Reading:
         self.current: Interchange | None = None
         self.group: Group | None = None
         self.row: Any = None
+        self.found = False  # an interchange in this transmission
 
     def read(self, row: Any) -> Iterator[Portion]:
         """One transmission; yields every portion that is full before its end."""
         self.row, self.current, self.group, self.portion = row, None, None, Portion()
         state = json.loads(row.resume_state) if row.resume_state else None
+        self.found = state is not None
         if state is None or "documents" in state["reader"]:
             start = next(self._chunks(row), b"")
             if not files.enveloped(start):
@@ -132,9 +146,13 @@ class _Reading:
                 if len(self.portion.documents) + len(self.portion.interchanges) > PORTION:
                     yield self._turn(frames.state())
         except FormatError as error:
-            self._unreadable(str(error))
-            return
-        self.portion.finished.append((row, {"status": TransmissionStatus.DONE, "resume_state": None}))
+            if not self.portion.alerts:  # nothing that could be named
+                self._unreadable(str(error))
+                return
+        values = {"status": TransmissionStatus.DONE, "resume_state": None}
+        if not self.found:
+            values |= {"status": TransmissionStatus.QUARANTINED, "reason": self.portion.alerts[-1].data["reason"]}
+        self.portion.finished.append((row, values))
 
     def _chunks(self, row: Any) -> Iterator[bytes]:
         small = self.small.get(row.payload_id)
@@ -259,8 +277,33 @@ class _Reading:
             case Acknowledged():
                 if self.current is not None:
                     self.portion.answers.append((self.current, frame.ta1))
+            case Skipped():
+                self._skipped(frame)
+
+    def _skipped(self, frame: Skipped) -> None:
+        """What stands between interchanges is noise, unless documents are in it: they are asked for again."""
+        kind = detect(frame.data.encode()).format
+        bare = kind is Format.X12 and not frame.data.lstrip().startswith("IEA")  # groups or sets without an ISA
+        if kind is Format.EDIFACT:
+            reason, remedy = NOT_CARRIED
+        elif bare or frame.finding.code == Code.INTERCHANGE_HEADER_INVALID:
+            reason, remedy = NO_HEADER
+        else:
+            return
+        row = self.row
+        self.portion.alerts.append(
+            Alert(
+                "interchange-unreadable",
+                row.lane,
+                f"transmission:{row.id}:{frame.offset}:unreadable",
+                {"partner": f"connection {row.connection}", "reason": reason, "remedy": remedy},
+                f"Transmission T-{row.id}, from byte {frame.offset:,} on",
+                ("transmission", row.id),
+            )
+        )
 
     def _open(self, frame: InterchangeOpened) -> None:
+        self.found = True
         isa = [element.strip() for element in frame.isa]
         values = {
             "transmission_id": self.row.id,

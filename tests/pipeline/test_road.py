@@ -482,3 +482,39 @@ def test_of_two_workers_with_one_control_number_the_second_sees_the_first(road: 
     road.store_two_at_once()
     judged = [row.status for row in road.rows(schema.interchange, direction="in")]
     assert judged == ["accepted", "quarantined"]
+
+
+EDIFACT = b"UNB+UNOC:3+ME+US+261120:1200+7'UNH+1+ORDERS:D:96A:UN'BGM+220'UNT+3+1'UNZ+1+7'"
+HEADLESS = interchange([order("HP-2")], number=8).replace(b"*261120*1305*U", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "status"),
+    [
+        (HEADLESS, "no ISA segment", "quarantined"),
+        (interchange([order()]) + HEADLESS, "no ISA segment", "done"),
+        (HEADLESS + interchange([order()]), "no ISA segment", "done"),
+        (interchange([order()]) + interchange([order("HP-2")])[106:], "no ISA segment", "done"),
+        (interchange([order()]) + EDIFACT, "it is EDIFACT", "done"),
+        (EDIFACT, "it is EDIFACT", "quarantined"),
+    ],
+    ids=["alone", "behind", "before", "no ISA behind", "EDIFACT behind", "EDIFACT alone"],
+)
+def test_an_interchange_that_cannot_be_read_is_a_persons_work_and_sinks_no_other(
+    road: Road, content: bytes, said: str, status: str
+) -> None:
+    road.receive(content)
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    assert json.loads(item.data)["reason"].startswith(said)
+    assert [row.status for row in road.rows(schema.transmission)] == [status]
+    orders = content.count(b"HP-1001")
+    assert len(road.rows(schema.document, direction="in", status="done")) == orders
+
+
+def test_noise_between_interchanges_is_nobodys_work(road: Road) -> None:
+    noise = b"Received: from somewhere\r\n\r\n\x1a\x00IEA*1*000000001~ISA is a word\r\n"
+    road.receive(noise + interchange([order("HP-1")]) + noise + interchange([order("HP-2")], number=2) + noise)
+    road.work()
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["done", "done"]
+    assert codes(road) == []

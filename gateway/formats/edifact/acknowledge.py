@@ -1,4 +1,4 @@
-"""CONTRL: the answer to an interchange, from the reports of its inspection (ISO 9735, syntax version 3).
+"""CONTRL: the answer to an interchange, from the reports of its inspection (ISO 9735), in the syntax it came in.
 
 What is accepted is answered once, for the interchange; what is refused is named message by message with the code of
 data element 0085 and the segment's place. A CONTRL is never answered with a CONTRL.
@@ -36,7 +36,7 @@ class Received:
 
 def control(received: Received, reference: str, when: datetime) -> bytes | None:
     """The interchange with our CONTRL; None for one that must not be answered or names no sender."""
-    unb = list(received.interchange.header) + [""] * 6
+    unb = list(received.interchange.header) + [""] * 12
     if received.is_answer or not unb[2]:
         return None
     rejected = received.interchange.verdict is Verdict.REJECT
@@ -46,15 +46,18 @@ def control(received: Received, reference: str, when: datetime) -> bytes | None:
     else:
         for group, reports in received.groups:
             body += _group(group, reports)
+    later = ":4" in unb[1]
+    date = f"{when:%Y%m%d}" if later else f"{when:%y%m%d}"
+    test = ["", "", "", "", "", "1"] if unb[11] == "1" else []
     segments = [
-        ["UNB", unb[1] or "UNOA:3", unb[3], unb[2], f"{when:%y%m%d}:{when:%H%M}", reference],
-        ["UNH", "1", "CONTRL:D:3:UN"],
+        ["UNB", unb[1] or "UNOA:3", unb[3], unb[2], f"{date}:{when:%H%M}", reference, *test],
+        ["UNH", "1", "CONTRL:4:1:UN" if later else "CONTRL:D:3:UN"],
         *body,
         ["UNT", str(len(body) + 2), "1"],
         ["UNZ", "1", reference],
     ]
     text = "".join(_STANDARD.element.join(_filled(segment)) + _STANDARD.segment for segment in segments)
-    return text.encode("utf-8" if unb[1].startswith(("UNOW", "UNOY")) else "latin-1", errors="replace")
+    return text.encode("latin-1")  # as the header was read (framing.py): what is copied goes back as it came
 
 
 def _filled(segment: list[str]) -> list[str]:

@@ -29,30 +29,32 @@ class Code(StrEnum):
     NOISE_SKIPPED = "noise-skipped", E
     ENCODING_UNUSUAL = "encoding-unusual", W
     LINES_WRAPPED = "lines-wrapped", W
-    TAG_LOWER_CASE = "tag-lower-case", W
+    EMPTY_SEGMENTS = "empty-segments", W
+    CHARACTER_OUTSIDE_BASIC_SET = "character-outside-basic-set", W, "21"
     # The interchange
     INTERCHANGE_HEADER_MISSING = "interchange-header-missing", R
     INTERCHANGE_HEADER_ELEMENT_MISSING = "interchange-header-element-missing", E, "13"
-    INTERCHANGE_TRAILER_MISSING = "interchange-trailer-missing", R, "28"
+    INTERCHANGE_HEADER_ELEMENT_INVALID = "interchange-header-element-invalid", W, "12"
+    INTERCHANGE_TRAILER_MISSING = "interchange-trailer-missing", R, "13"
     INTERCHANGE_CONTROL_NUMBER_MISMATCH = "interchange-control-number-mismatch", R, "28"
     MESSAGE_COUNT_WRONG = "message-count-wrong", R, "29"
-    INTERCHANGE_EMPTY = "interchange-empty", R, "29"
+    INTERCHANGE_EMPTY = "interchange-empty", R, "32"
     FINAL_TERMINATOR_MISSING = "final-terminator-missing", W
     # The group
-    GROUP_TRAILER_MISSING = "group-trailer-missing", R, "28"
+    GROUP_TRAILER_MISSING = "group-trailer-missing", R, "13"
     GROUP_CONTROL_NUMBER_MISMATCH = "group-control-number-mismatch", E, "28"
     SET_COUNT_WRONG = "set-count-wrong", E, "29"
-    GROUP_HEADER_MISSING = "group-header-missing", R
+    GROUP_HEADER_MISSING = "group-header-missing", R, "13"
     # The message
     SET_UNSUPPORTED = "set-unsupported", W
     RELEASE_APPROXIMATED = "release-approximated", W
-    SET_HEADER_MISSING = "set-header-missing", E
+    SET_HEADER_MISSING = "set-header-missing", E, "33"
     SET_IDENTIFIER_INVALID = "set-identifier-invalid", E, "12"
-    SET_TRAILER_MISSING = "set-trailer-missing", R, "28"
+    SET_TRAILER_MISSING = "set-trailer-missing", R, "13"
     SET_CONTROL_NUMBER_MISMATCH = "set-control-number-mismatch", E, "28"
     SET_CONTROL_NUMBER_REPEATED = "set-control-number-repeated", W, "26"
     SEGMENT_COUNT_WRONG = "segment-count-wrong", E, "29"
-    SEGMENT_OUTSIDE_SET = "segment-outside-set", E
+    SEGMENT_OUTSIDE_SET = "segment-outside-set", E, "33"
     # The segment
     UNRECOGNIZED_SEGMENT = "unrecognized-segment", E, "15"
     SEGMENT_NOT_IN_SET = "segment-not-in-set", E, "15"

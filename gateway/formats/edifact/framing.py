@@ -131,6 +131,7 @@ class _Interchange:
     segments: list[str] = field(default_factory=list)  # of the open message
     started: int = 0  # where that message starts
     wrapped: bool = False
+    doubled: bool = False  # a terminator stood behind another
 
 
 class Reader:
@@ -264,9 +265,11 @@ class Reader:
             yield from self._end_message(state, offset, closed=False)
             yield GroupClosed(separators.split(segment), state.in_group or 0)
             state.in_group = None
+        elif not segment:
+            state.doubled = True
         elif state.segments:
             state.segments.append(segment)
-        elif segment:
+        else:
             yield Stray(segment)
 
     def _end_message(self, state: _Interchange, end: int, *, closed: bool) -> Iterator[Frame]:
@@ -286,6 +289,8 @@ class Reader:
         findings = []
         if state.wrapped:
             findings.append(Code.LINES_WRAPPED.at())
+        if state.doubled:
+            findings.append(Code.EMPTY_SEGMENTS.at())
         if unfinished:
             findings.append(Code.FINAL_TERMINATOR_MISSING.at("UNZ"))
         yield InterchangeClosed(unz, state.messages, state.groups, tuple(findings))

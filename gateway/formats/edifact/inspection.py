@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -56,6 +57,20 @@ def inspect(chunks: Iterable[bytes]) -> Iterator[Event]:
 
 
 _STANDARD = Separators()
+BASIC = frozenset({"UNOA", "UNOB"})  # character sets without accents
+# element of UNB, how many of its components count, what they must be, and how that is said
+_UNB_VALUES = (
+    (1, 2, re.compile(r"UNO[A-KWXY]:[1-4]"), "UNOA:1 to UNOY:4"),
+    (2, 1, re.compile(r".{1,35}"), "at most 35 characters"),
+    (3, 1, re.compile(r".{1,35}"), "at most 35 characters"),
+    (
+        4,
+        2,
+        re.compile(r"(\d\d)?\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]):([01]\d|2[0-3])[0-5]\d", re.ASCII),
+        "YYMMDD:HHMM",
+    ),
+    (5, 1, re.compile(r".{1,14}"), "at most 14 characters"),
+)
 
 
 class _Inspection:
@@ -75,8 +90,8 @@ class _Inspection:
         self.reference = _at(unb, 5)
         self.seen = set()
         self.interchange = InterchangeReport(
-            _at(unb, 2),
-            _at(unb, 3),
+            decoded(_at(unb, 2), self.syntax),
+            decoded(_at(unb, 3), self.syntax),
             self.reference,
             ":".join(unb[1][:2]) if len(unb) > 1 else "",
             header=_plain(unb),
@@ -85,11 +100,13 @@ class _Inspection:
         if not unb:
             findings.append(Code.INTERCHANGE_HEADER_MISSING.at("UNB"))
         else:
-            findings.extend(
-                Code.INTERCHANGE_HEADER_ELEMENT_MISSING.at("UNB", element=element)
-                for element in (1, 2, 3, 4, 5)
-                if not _at(unb, element)
-            )
+            for element, components, right, expected in _UNB_VALUES:
+                said = ":".join(part.strip() for part in unb[element][:components]) if element < len(unb) else ""
+                if not _at(unb, element):
+                    findings.append(Code.INTERCHANGE_HEADER_ELEMENT_MISSING.at("UNB", element=element))
+                elif right.fullmatch(said) is None:
+                    code = Code.INTERCHANGE_HEADER_ELEMENT_INVALID
+                    findings.append(code.at("UNB", element=element, value=said, expected=expected))
         yield Opened(self.interchange)
 
     def open_group(self, frame: GroupOpened) -> Iterator[Event]:
@@ -117,8 +134,14 @@ class _Inspection:
         if reference in self.seen:
             findings.append(Code.SET_CONTROL_NUMBER_REPEATED.at("UNH", 1, element=1, value=reference))
         self.seen.add(reference)
+        if self.syntax in BASIC:
+            beyond = ((n, text) for n, text in enumerate(frame.segments, 1) if not text.isascii())
+            findings.extend(
+                Code.CHARACTER_OUTSIDE_BASIC_SET.at(tag_of(text, separators), n, value=decoded(text, self.syntax))
+                for n, text in beyond
+            )
         guide, approximated = nearest(directory, kind)
-        if approximated is not None:
+        if approximated is not None and kind and directory:
             findings.append(approximated)
         positions: list[int] | None = None
         if guide is not None:

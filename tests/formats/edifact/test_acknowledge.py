@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from gateway.formats.edifact.acknowledge import Received, control
 from gateway.formats.edifact.inspection import inspect
 from gateway.formats.report import GroupReport, InterchangeReport, Opened, SetReport, Verdict, file_verdict
@@ -52,6 +54,35 @@ def test_a_refused_message_is_named_with_the_missing_segments_place() -> None:
 
 def test_a_refused_interchange_says_why() -> None:
     assert "UCI+77+AC?+ME:14+US:14+4+28+UNZ'" in (answer(wrapped(GOOD, reference="78")) or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (wrapped(GOOD).removesuffix("UNZ+1+77'"), "+4+13+UNZ'"),
+        (wrapped(), "+4+32+UNB'"),
+        (wrapped(GOOD, "").replace("UNZ+2", "UNZ+3"), "+4+29+UNZ'"),
+        (wrapped(GOOD.replace("UNT+6+1'", "")), "+7'UCM+1+ORDERS:D:96A:UN+4+13+UNT'"),
+    ],
+    ids=["no trailer", "empty", "count", "no message trailer"],
+)
+def test_what_is_missing_what_is_empty_and_what_is_miscounted_have_codes_of_their_own(text: str, said: str) -> None:
+    assert said in (answer(text) or "")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("UNB+UNOC:3+ME+US+261120:1200+77++++++1'", "UNB+UNOC:3+US+ME+261120:1230+9++++++1'UNH+1+CONTRL:D:3:UN'"),
+        ("UNB+UNOC:4+ME+US+20261120:1200+77'", "UNB+UNOC:4+US+ME+20261120:1230+9'UNH+1+CONTRL:4:1:UN'"),
+        ("UNB+UNOW:4+M\xc3\x89+US+20261120:1200+77'", "UNB+UNOW:4+US+M\xc3\x89+20261120:1230+9'UNH+1+CONTRL:4:1:UN'"),
+    ],
+    ids=["a test stays a test", "syntax version 4", "bytes of UTF-8"],
+)
+def test_it_goes_back_in_the_syntax_lane_and_bytes_it_came_in(header: str, expected: str) -> None:
+    text = answer(f"{header}{GOOD}UNZ+1+77'") or ""
+    assert text.startswith(expected)
+    assert file_verdict(inspect([text.encode("latin-1")])) is Verdict.ACCEPT
 
 
 def test_an_answer_is_not_answered() -> None:

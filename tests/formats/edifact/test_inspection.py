@@ -78,10 +78,21 @@ def test_a_right_order_has_no_findings() -> None:
         (replaced("ORDERS", "BAPLIE"), ("set-unsupported", "UNH", 1)),
         ("Message-ID: 1\r\n\r\n" + "".join(ORDER), ("noise-skipped", None, None)),
         ("".join(ORDER)[:-1], ("final-terminator-missing", "UNZ", None)),
+        (replaced("UNOC:3", "UNOZ:3"), ("interchange-header-element-invalid", "UNB", None)),
+        (replaced("261120:1200", "261320:1200"), ("interchange-header-element-invalid", "UNB", None)),
+        (replaced("+77'", f"+{'7' * 15}'"), ("interchange-header-element-invalid", "UNB", None)),
+        (replaced("ACME", ""), ("interchange-header-element-missing", "UNB", None)),
+        (replaced("LIN+1", "'LIN+1"), ("empty-segments", None, None)),
+        (replaced("UNOC", "UNOA").replace("Neill", "Néill"), ("character-outside-basic-set", "NAD", 4)),
+        (replaced("ORDERS:D:96A:UN", ""), ("set-identifier-invalid", "UNH", 1)),
     ],
 )
 def test_each_fault_is_named_where_it_stands(text: str, expected: tuple[str, str | None, int | None]) -> None:
     assert expected in found(text)
+
+
+def test_an_empty_segment_is_not_counted() -> None:
+    assert found(replaced("LIN+1", "'LIN+1")) == [("empty-segments", None, None)]
 
 
 def test_a_second_interchange_is_read_after_a_truncated_one() -> None:
@@ -157,7 +168,7 @@ def test_every_packaged_guide_loads_and_starts_and_ends_as_messages_do() -> None
     assert all(guide.uses[0].tag == "UNH" and guide.uses[-1].tag == "UNT" for guide in guides)
 
 
-@pytest.mark.parametrize("kind", ["ORDERS" * 60, "../D96A/ORDERS", "ORD/RS", "", "orders"])
+@pytest.mark.parametrize("kind", ["ORDERS" * 60, "../D96A/ORDERS", "ORD/RS", "orders"])
 def test_a_message_type_that_is_none_is_no_part_of_a_path(kind: str) -> None:
     assert ("set-unsupported", "UNH", 1) in found(replaced("ORDERS", kind))
 
