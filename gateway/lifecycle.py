@@ -118,6 +118,7 @@ DOCUMENT_MOVES: dict[tuple[DocumentStatus, Outcome], DocumentStatus] = {
     (S.WAIVED, O.NOT_TRANSLATED): S.REFUSED_BY_US,
     (S.REFUSED_BY_US, O.RUN_AGAIN): S.COMPOSED,
     (S.READY, O.WRAPPED): S.WRAPPED,
+    (S.READY, O.RUN_AGAIN): S.COMPOSED,  # its agreement was gone when its envelope was due
     # What it says is not so after all: a person took it back before it was in an envelope.
     (S.COMPOSED, O.GAVE_UP): S.UNDELIVERED,
     (S.WITHHELD, O.GAVE_UP): S.UNDELIVERED,

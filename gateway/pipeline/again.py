@@ -54,6 +54,8 @@ def way_back(view: View, row: Any) -> tuple[DocumentStatus, str]:
     except MoveNotAllowed:
         raise CannotRunAgain(f"{name} is {row.status}; that is final") from None
     if row.direction == "out":
+        if row.kind == "acknowledgement" and row.status == DocumentStatus.READY:
+            return DocumentStatus.READY, "wrap"  # no map writes it anew; it lacks its envelope only
         if row.kind == "acknowledgement":
             raise CannotRunAgain(f"{name} says what we made of theirs; `gateway resend {name}` sends the same bytes")
         return now, "write"

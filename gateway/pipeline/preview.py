@@ -141,7 +141,7 @@ def reprocess_document(view: View, document_id: int) -> Preview:
             effects.append("It is judged by the rules again; `gateway answer` releases it all the same.")
         case DocumentStatus.REFUSED:
             effects.append(f"{row.partner} refused it; they get it once more, with new control numbers.")
-        case DocumentStatus.REFUSED_BY_US:
+        case DocumentStatus.REFUSED_BY_US | DocumentStatus.READY:
             effects.append(f"If it can be written now, {row.partner} gets it with new control numbers, once.")
         case _:
             effects.append("It was never passed on, so nothing can happen twice.")

@@ -280,6 +280,14 @@ SITUATIONS: dict[str, Situation] = {
         "Publish an agreement of that name again and run the document again; or run the transmission it came in again: "
         "its documents then go by the agreements of today.",
     ),
+    "agreement-gone-out": Situation(
+        "orchestration",
+        "Our {set_id} for {partner} is written, and the agreement {agreement} that says how it is sent is gone.",
+        "{partner} does not hear of it until it is sent.",
+        "Our engineer",
+        "Write an agreement of that name again, under `agreements:` in partners/{partner}/partner.yaml, publish it "
+        "with `gateway apply`, then `gateway reprocess D-{document}`. If they are to have it no more, settle this.",
+    ),
     "unknown-unit": Situation(
         "source data",
         '{subject} is ordered in "{value}", and nothing tells us how many {ours} one is.',

@@ -381,7 +381,8 @@ def _duplicate(
         return Outcome.TRANSLATED
     if before == row.content_sha256:
         return Outcome.SEEN_BEFORE
-    policy = book.agreements[row.agreement].duplicates.business_key
+    agreement = book.agreements.get(row.agreement)  # None: it was taken out of the profiles meanwhile
+    policy = agreement.duplicates.business_key if agreement else "hold"
     data = {"kind": gist.kind, "business_key": gist.business_key}
     if policy == "hold":
         alerts.append(_alert("business-key-reused", row, data))

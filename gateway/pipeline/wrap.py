@@ -23,6 +23,7 @@ from gateway.partners.agreement import Agreement
 from gateway.partners.book import FILES, Book
 from gateway.partners.values import TradingId
 from gateway.pipeline import parcel
+from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.route import owe
 from gateway.store import control_numbers, payloads
@@ -50,14 +51,28 @@ class Envelope:
 
 def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str, Any]]]:
     """Put ready documents into envelopes; returns each row with the column values that move it on."""
+    book = house.book()
+    left = [row for row in rows if row.agreement not in book.agreements]
+    if left:
+        raise_alerts(tx, [_nobody_says_how(row) for row in left])
+        rows = [row for row in rows if row.agreement in book.agreements]
+        return [*((row, {"updated_at": tx.now}) for row in left), *(wrap(tx, house, rows) if rows else ())]
     files = [row for row in rows if row.standard in FILES]
     if files:
         rows = [row for row in rows if row.standard not in FILES]
-        return [*parcel.pack(tx, house.book(), files), *(wrap(tx, house, rows) if rows else ())]
+        return [*parcel.pack(tx, book, files), *(wrap(tx, house, rows) if rows else ())]
     small = sum(row.size for row in rows) < LARGE
     bodies = payloads.segments(tx, [row.payload_id for row in rows]) if small else {}
     answered = _answered(tx, [row.id for row in rows if row.set_id in ACKNOWLEDGEMENTS])
-    return put(tx, house.book(), [(row, bodies.get(row.payload_id), answered.get(row.id)) for row in rows])
+    return put(tx, book, [(row, bodies.get(row.payload_id), answered.get(row.id)) for row in rows])
+
+
+def _nobody_says_how(row: Any) -> Alert:
+    """Its agreement was taken out of the profiles while it waited; it stays as it is until a person runs it again."""
+    data = {"set_id": row.set_id, "agreement": row.agreement, "document": row.id}
+    where = " ".join(part for part in (row.set_id or row.standard, row.business_key) if part) + f", document D-{row.id}"
+    key, subject = f"document:{row.id}:nobody-says-how", ("document", row.id)
+    return Alert("agreement-gone-out", row.lane, key, data, where, subject, row.partner, row.correlation_id)
 
 
 LARGE = 4_000_000

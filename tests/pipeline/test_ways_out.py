@@ -13,12 +13,12 @@ from pipeline_road import Road
 from road_documents import acknowledgement, interchange, order
 
 from gateway.partners.book import Book
-from gateway.pipeline import again, preview
+from gateway.pipeline import again, preview, release, unwrap
 from gateway.pipeline.alert import raise_alerts
 from gateway.pipeline.deadlines import Owing, keep
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.pipeline.stops import alert
-from gateway.store import lease, schema
+from gateway.store import lease, payloads, schema
 from gateway.worker.batches import Batches
 from gateway.worker.keeper import Keeper
 from gateway.worker.road import stages
@@ -255,6 +255,76 @@ def test_a_reminder_that_a_defect_of_ours_stopped_is_tried_again_by_itself(
     assert (item.code, "by itself" in item.what_to_do) == ("our-fault", True)
     (row,) = road.rows(schema.timer)
     assert (row.stage, row.due_at > item.opened_at) == ("remind", True)
+
+
+SENT_AS_855 = "    send: x12/004010/855\n"
+
+
+def replies(text: str) -> str:
+    """The agreement `order-responses` is called `replies`."""
+    return text.replace("  order-responses:\n", "  replies:\n").replace("like: order-responses\n", "like: replies\n")
+
+
+def test_what_waits_for_its_envelope_while_its_agreement_goes_is_sent_once_there_is_one_again(
+    road: Road, book: Book
+) -> None:
+    together = f"{SENT_AS_855}    envelope: {{window: 1h, max_documents: 9}}\n"
+    publish(road, book, change=lambda text: text.replace(SENT_AS_855, together, 1))
+    road.receive(interchange([order()]))
+    road.work()
+    tell(road, "order.accepted", {"system": "erp"})
+    publish(road, book, change=replies)
+    with road.store.begin() as tx:
+        tx.execute(schema.document.update().where(schema.document.c.stage == "wrap").values(due_at=tx.now))
+    road.work()
+    (item,) = road.rows(schema.work_item, status="open")
+    (ours,) = road.rows(schema.document, set_id="855")
+    assert (item.code, item.partner, ours.status) == ("agreement-gone-out", "harbor-pine", "ready")
+    assert "the agreement harbor-pine/order-responses that says how it is sent is gone" in item.title
+    for said in ("under `agreements:` in partners/harbor-pine/partner.yaml", f"`gateway reprocess D-{ours.id}`"):
+        assert said in item.what_to_do
+    run_again(road, ours.id)
+    assert open_items(road) == ["cannot-write"]
+    publish(road, book)
+    run_again(road, ours.id)
+    assert open_items(road) == []
+    road.deliver()
+    (ours,) = road.rows(schema.document, set_id="855")
+    assert ours.status == "awaiting-confirmation"
+
+
+def test_an_acknowledgement_whose_agreement_went_goes_as_it_was_written(road: Road, book: Book) -> None:
+    road.receive(interchange([order()]))
+    road.work()
+    (ours,) = road.rows(schema.document, set_id="997")
+    with road.store.begin() as tx:  # as it is where the commit that made it was the second try
+        body = [["AK1", "PO", "1"], ["AK9", "A", "1", "1", "1"]]
+        stored = payloads.store_segments(tx, body, owner="harbor-pine", lane="production")
+        waits = {"status": "ready", "stage": "wrap", "due_at": tx.now, "interchange_id": None, "group_id": None}
+        tx.update(schema.document, [{"id": ours.id, "payload_id": stored.id, "size": stored.size, **waits}])
+    publish(road, book, change=renamed)
+    road.work()
+    assert open_items(road) == ["agreement-gone-out"]
+    publish(road, book)
+    run_again(road, ours.id)
+    assert open_items(road) == []
+    road.deliver()
+    assert sum(b"AK9*A*1*1*1~" in sent for sent in road.files()) == 2
+
+
+def test_a_number_that_came_before_under_an_agreement_that_went_meanwhile_waits_for_a_person(
+    road: Road, book: Book
+) -> None:
+    road.receive(interchange([order()]))
+    road.work()
+    road.receive(interchange([order(quantity="48")], number=2, group=2), name="second")
+    with road.store.begin() as tx:
+        rows = lease.claim(tx, schema.transmission, "unwrap", "test", 1, 60_000_000)
+    read = unwrap.unwrap(road.house, rows)
+    publish(road, book, change=renamed)
+    with road.store.begin() as tx:
+        release.record(tx, road.house, read)
+    assert open_items(road) == ["business-key-reused"]
 
 
 def test_a_wire_that_goes_again_is_not_asked_about_though_a_person_began_anew(road: Road) -> None:
