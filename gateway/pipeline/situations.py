@@ -272,6 +272,15 @@ SITUATIONS: dict[str, Situation] = {
         "Name a map that reads a {kind_word} in that agreement (`map:`; `gateway check` says which there are), publish "
         "it with `gateway apply`, and run the document again.",
     ),
+    "order-changed": Situation(
+        "source data",
+        "{partner} changes order {business_key} by {set_id}, and no map of ours carries a change.",
+        "{known} Whoever works on it works on the order as it was.",
+        "Your order desk",
+        "Read what changes (GET /v1/documents/D-{document}/content). Change it in the system that has the order; where "
+        "a warehouse has it too and nothing has left, cancel the order and release it again as it is meant now. Then "
+        "settle this.",
+    ),
     "agreement-gone": Situation(
         "orchestration",
         "{kind_word} {control_number} of {partner} came under the agreement {agreement}, which there is no more.",

@@ -36,6 +36,7 @@ from gateway.canonical import (
     WarehouseShippingAdvice,
 )
 from gateway.flows import advice, returns, stock
+from gateway.formats.x12.changes import changed_order
 from gateway.formats.x12.framing import rows_of
 from gateway.formats.x12.guide import Guide
 from gateway.formats.x12.separators import Separators
@@ -45,7 +46,7 @@ from gateway.mapping.own import Own
 from gateway.mapping.text import Part
 from gateway.partners.agreement import Agreement
 from gateway.partners.book import FILES, Book
-from gateway.pipeline import advices
+from gateway.pipeline import advices, changes
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.answering import Answers, given_for
 from gateway.pipeline.deadlines import dated
@@ -126,6 +127,7 @@ class NotCarried:
     profile_revision: str
     questions: tuple[Question, ...] = ()  # what a person must answer before it can be used
     situation: str = "map-failed"
+    changes: str | None = None  # the number of the order that it changes
 
 
 class Translated(NamedTuple):
@@ -157,9 +159,12 @@ def _translate(book: Book, row: Any, data: bytes, separators: Separators, head: 
             return Translated(row, carry_part(book, agreement, chart, part_of(row, data, head)))
         except MapError as error:
             return Translated(row, NotCarried(str(error), chart.revision, book.revision))
-    if agreement is None or agreement.map is None:
-        situation = "agreement-without-map" if agreement else "agreement-gone"
-        return Translated(row, NotCarried("names no map", None, book.revision, situation=situation))
+    if agreement is None:
+        return Translated(row, NotCarried("is gone", None, book.revision, situation="agreement-gone"))
+    if agreement.map is None:
+        order = changed_order(row.set_id, rows_of(data, separators))
+        without = NotCarried("names no map", None, book.revision, situation="agreement-without-map", changes=order)
+        return Translated(row, without)
     end = carry(book, agreement, agreement.map, rows_of(data, separators), separators, answers=answers)
     if isinstance(end, NotCarried):
         return Translated(row, end)
@@ -275,7 +280,11 @@ def record(tx: Tx, house: House, results: Sequence[Translated]) -> list[tuple[An
             values |= {"part": row.part or 1, "content_sha256": row.content_sha256}
         if isinstance(end, NotCarried):
             alerts += question_alerts(end.questions, row)
-            if not end.questions:
+            if end.changes is not None:
+                alert, beside = changes.of_order(tx, row, end.changes)
+                alerts.append(alert)
+                values |= beside
+            elif not end.questions:
                 names = {"map": book.map_name(row.agreement), "agreement": row.agreement}
                 alerts.append(_alert(end.situation, row, {**names, "reason": end.problem}))
             values |= {"map_revision": end.map_revision, "profile_revision": end.profile_revision}

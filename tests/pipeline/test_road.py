@@ -437,6 +437,34 @@ def test_an_agreement_without_a_map_is_said_to_be_that(road: Road, book: Book) -
     assert (item.who, "Name a map that reads a 850" in item.what_to_do) == ("Our engineer", True)
 
 
+def order_change(number: str, release: str = "") -> list[str]:
+    body = [f"BCH*04*SA*{number}*{release}**20261120", "POC*1*QD*24*6*EA*23.95**UP*000000000001"]
+    return ["ST*860*0001", *body, f"SE*{len(body) + 2}*0001"]
+
+
+def test_a_change_of_an_order_names_the_order_and_stands_beside_it(road: Road, book: Book) -> None:
+    name = "partners/harbor-pine/partner.yaml"
+    changes = "  changes:\n    our: northwind\n    lane: production\n    connection: harbor-pine\n"
+    changes += "    receive: x12/004010/860\n"
+    text = book.files[name].replace("agreements:\n", f"agreements:\n{changes}", 1)
+    agreed = Book.from_files({**book.files, name: text})
+    road.house = replace(road.house, book=lambda: agreed)
+    road.receive(interchange([order()]))
+    for n, number in enumerate(("HP-1001", "HP-7"), 2):
+        road.receive(interchange([order_change(number)], number=n, group=n, functional_id="PC"), name=number)
+    road.work()
+    ours, unknown = road.rows(schema.work_item, status="open")
+    assert ours.title == "harbor-pine changes order HP-1001 by 860, and no map of ours carries a change."
+    assert (ours.code, ours.where_) == ("order-changed", f"Order HP-1001, 860, document D-{ours.subject_id}")
+    (ordered,) = road.rows(schema.document, set_id="850")
+    assert f"That order is D-{ordered.id} here." in ours.why
+    assert ours.correlation_id == ordered.correlation_id
+    assert "No order of that number is here." in unknown.why
+    stored = [(row.business_key, row.status) for row in road.rows(schema.document, set_id="860")]
+    assert stored == [("HP-1001", "stuck"), ("HP-7", "stuck")]
+    assert [b"AK9*A*1*1*1~" in sent for sent in (road.deliver(), road.files())[1]] == [True, True, True]
+
+
 def test_an_interchange_for_nobody_here_holds_up_no_other(road: Road) -> None:
     stray, good = interchange([order("HP-1")], receiver="ELSEWHERE"), interchange([order("HP-2")], number=2)
     road.receive(stray + good)
