@@ -21,7 +21,7 @@ class Event(BaseModel):
     type: EventType
     version: int = Field(default=1, ge=1)
     lane: Literal["production", "test"]
-    keys: dict[str, Text]  # every flow it touches: order -> its number, shipment -> its number
+    keys: dict[str, list[Text]]  # everything it touches, by kind: order -> the numbers of a shipment's orders
     ids: dict[str, Text] = Field(default_factory=dict)  # system -> its id
     correlation_id: Text
     causation_id: Text | None = None

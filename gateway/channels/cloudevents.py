@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MEDIA_TYPE = "application/cloudevents+json"
@@ -25,11 +25,14 @@ def envelope(
     lane: str,
     correlation_id: str,
     causation_id: str | None,
-    keys: Mapping[str, str],
+    keys: Mapping[str, Sequence[str]],
     ids: Mapping[str, str],
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The attributes and the data. `source` names this gateway, `subject` the business object."""
+    """The attributes and the data. `source` names this gateway, `subject` the business object it is about first.
+
+    `keys` has every one it touches, by kind: always a list, since a shipment can be of two orders.
+    """
     attributes: dict[str, Any] = {
         "specversion": "1.0",
         "id": event_id,

@@ -57,13 +57,16 @@ def _event(house: House, row: Any) -> tuple[bytes, str, str]:
 
 def as_cloudevent(row: Any) -> dict[str, Any]:
     """An event row as it goes out to consumers, by webhook or feed."""
-    keys = dict(json.loads(row.keys))
+    touched = json.loads(row.keys)
+    keys: dict[str, list[str]] = {}
+    for kind, key in touched:
+        keys.setdefault(kind, []).append(key)
     return cloudevents.envelope(
         event_id=f"evt_{row.id}",
         event_type=row.type,
         version=row.version,
         source="urn:b2b-gateway",
-        subject=next(iter(keys.values()), f"D-{row.document_id}"),
+        subject=touched[0][1] if touched else f"D-{row.document_id}",
         occurred_at=dt.datetime.fromtimestamp(row.occurred_at / 1_000_000, dt.UTC),
         lane=row.lane,
         correlation_id=row.correlation_id or f"evt_{row.id}",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway.canonical import Event
 
 NOON = dt.datetime(2026, 3, 1, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
-KNOWN = {"type": "order.received", "lane": "test", "keys": {"order": "7"}, "correlation_id": "c", "occurred_at": NOON}
+KNOWN = {"type": "order.received", "lane": "test", "keys": {"order": ["7"]}, "correlation_id": "c", "occurred_at": NOON}
 
 
 def test_an_event_survives_being_stored() -> None:

@@ -314,12 +314,12 @@ def test_an_event_on_the_wire_is_cloudevents_1_0() -> None:
         lane="production",
         correlation_id="c-1",
         causation_id=None,
-        keys={"order": "HP-1"},
+        keys={"order": ["HP-1", "HP-2"]},
         ids={"erp": "SO-1001"},
         data={"reason": "Höhe"},
     )
     assert event["time"] == "2026-11-19T17:30:00Z"
     assert {"id", "source", "specversion", "type"} <= set(event)
     assert all(name.islower() and name.isalnum() and len(name) <= 20 for name in event)
-    assert event["data"] == {"keys": {"order": "HP-1"}, "ids": {"erp": "SO-1001"}, "reason": "Höhe"}
+    assert event["data"] == {"keys": {"order": ["HP-1", "HP-2"]}, "ids": {"erp": "SO-1001"}, "reason": "Höhe"}
     assert encode(event) == encode(dict(reversed(event.items())))

@@ -15,7 +15,7 @@ from pipeline_road import Road
 from road_documents import acknowledgement, interchange, order
 
 from gateway.pipeline import deliver
-from gateway.pipeline.deliver import Arrived, TryAgain, TurnedDown
+from gateway.pipeline.deliver import Arrived, TryAgain, TurnedDown, as_cloudevent
 from gateway.pipeline.route import Fact, happen, order_key
 from gateway.store import backup, lease, schema
 from gateway.store.crypto import Keys
@@ -226,3 +226,15 @@ def test_a_mistake_of_ours_on_the_wire_does_not_count_as_a_connection_that_is_go
         deliver.send(house, row)
     gone = SimpleNamespace(**{**row._asdict(), "target": "nowhere"})
     assert isinstance(deliver.send(called.house, gone), TurnedDown)
+
+
+def test_an_event_of_two_orders_names_both_to_whoever_reads_it(road: Road) -> None:
+    orders = [order_key("fernhill-mills", number) for number in ("PO-1", "PO-2")]
+    with road.store.begin() as tx:
+        fact = Fact("shipment.announced", "production", "fernhill-mills", tuple(orders), {"number": "S-1"}, 7)
+        happen(tx, road.house, [fact])
+        happen(tx, road.house, [fact._replace(keys=())])
+    of_two, of_none = map(as_cloudevent, road.rows(schema.event))
+    assert of_two["data"]["keys"] == {"order": ["fernhill-mills/PO-1", "fernhill-mills/PO-2"]}
+    assert of_two["subject"] == "fernhill-mills/PO-1"
+    assert (of_none["data"]["keys"], of_none["subject"]) == ({}, "D-7")
