@@ -6,7 +6,8 @@ Rules, in the order they are asked:
    as an ISA, UNA or UNB segment decides, not the mere letters: "ISA" also stands in ordinary words and in data.
 3. A `<` opens XML; its root, namespace and, for cXML, the request say which document. `{` and `[` open JSON.
 4. Rows that split into the same number of columns are CSV.
-5. Everything else is not a document we can read, and says so.
+5. Lines that are mostly columns, values padded with blanks or zeros, are of a fixed width.
+6. Everything else is not a document we can read, and says so.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Format(StrEnum):
     XML = "xml"
     CSV = "csv"
     JSON = "json"
+    FIXED = "fixed"
     UNKNOWN = "unknown"
 
 
@@ -67,6 +69,8 @@ _UNA = re.compile(r"UNA[^\r\n]{5}[^A-Za-z0-9]\s*UN[BGH]")
 _UNB = re.compile(r"UNB([^A-Za-z0-9 \t\r\n])(?:[A-Z]{4}[^A-Za-z0-9 \t\r\n]|\1)")
 _EDIFACT_FRAGMENT = re.compile(r"\s*UNH([^A-Za-z0-9\s])[^\s]{1,14}?\1[A-Z]{6}[^A-Za-z0-9\s]")
 _ROOT = re.compile(r"<(?![?!])\s*(?:[\w.-]+:)?([\w.-]+)")
+# A value padded with blanks before the next one, or so many digits in a row as only a date, an id or zeros have.
+_COLUMNS = re.compile(r"\S {2,}\S|\d{8}")
 _XML_OPENING = re.compile(r"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_])")
 _JSON_OPENING = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]\d])")
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -115,8 +119,15 @@ def _format(text: str) -> tuple[Format, int]:
         return _kind_of_xml(opening), blank
     if _JSON_OPENING.match(opening):
         return Format.JSON, blank
-    if _looks_like_rows(opening):
+    if not opening or sum(not (c.isprintable() or c in "\r\n\t") for c in opening[:4096]) > len(opening[:4096]) // 100:
+        return Format.UNKNOWN, 0
+    lines = [line for line in opening.splitlines()[:50] if line.strip()]
+    if len(opening) >= SNIFF and len(lines) > 1:
+        lines.pop()  # cut by the window
+    if _looks_like_rows(opening, lines):
         return Format.CSV, blank
+    if len(lines) > 1 and sum(_COLUMNS.search(line) is not None for line in lines) * 2 > len(lines):
+        return Format.FIXED, 0
     return Format.UNKNOWN, 0
 
 
@@ -150,13 +161,8 @@ def _kind_of_xml(text: str) -> Format:
     return Format.XML
 
 
-def _looks_like_rows(text: str) -> bool:
-    """Printable lines, nearly all with the same number of one delimiter."""
-    if not text or sum(not (c.isprintable() or c in "\r\n\t") for c in text[:4096]) > len(text[:4096]) // 100:
-        return False
-    lines = [line for line in text.splitlines()[:50] if line.strip()]
-    if len(text) >= SNIFF and len(lines) > 1:
-        lines.pop()  # cut by the window
+def _looks_like_rows(text: str, lines: list[str]) -> bool:
+    """Lines that nearly all have the same number of one delimiter."""
     for delimiter in ",;\t|":
         counts = [line.count(delimiter) for line in lines]
         usual = max(set(counts), key=counts.count) if counts else 0

@@ -150,6 +150,16 @@ def _json(file: Inspected) -> Inspection:
     file.summary = f"an object of {len(found)} fields" if isinstance(found, dict) else f"a list of {len(found)}"
 
 
+def _fixed(file: Inspected) -> Inspection:
+    lines, ends = 0, b"\n"
+    for chunk in file.chunks():
+        lines += chunk.count(b"\n")
+        ends = chunk[-1:] or ends
+    lines += ends != b"\n"
+    file.summary = f"{lines:,} lines of a fixed width; what stands where only their map knows (`gateway translate`)"
+    yield from ()
+
+
 def _unknown(file: Inspected) -> Inspection:
     head = file.head()
     if next((chunk for chunk in file.chunks() if chunk.strip()), None) is None:
@@ -166,6 +176,7 @@ _INSPECTIONS: dict[Format, Callable[[Inspected], Inspection]] = {
     Format.UBL: _xml,
     Format.CSV: _csv,
     Format.JSON: _json,
+    Format.FIXED: _fixed,
     Format.UNKNOWN: _unknown,
 }
 """Every format has its inspection, imported only when a file of it comes: start-up stays fast."""

@@ -39,6 +39,7 @@ from gateway.partners.values import TradingId
 FILES = ("csv", "fixed", "xml", "json")  # what travels without an envelope
 STANDARDS_OF = {
     Format.CSV: ("csv", "fixed"),
+    Format.FIXED: ("fixed", "csv"),
     Format.UNKNOWN: ("fixed", "csv"),
     Format.XML: ("xml",),
     Format.UBL: ("xml",),

@@ -99,6 +99,13 @@ def test_json_has_the_promised_shape() -> None:
     assert (document["set"], document["segments"], found["verdict"]) == ("850", 5, "accept-with-errors")
 
 
+def test_lines_of_a_fixed_width_have_a_name_and_a_count() -> None:
+    lines = b"H0001ACME      20261120\r\nD0001WIDGET    000000012\r\nT000001"
+    said = report(lines)
+    assert (said["format"], said["verdict"], said["findings"]) == ("fixed", "accept", [])
+    assert "3 lines of a fixed width" in shown(lines)
+
+
 def test_a_mixed_heap_gets_an_object_each_and_the_worst_exit_code(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.x12").write_text(ORDER)

@@ -21,6 +21,8 @@ def mask(data: bytes, key: bytes) -> bytes:
     except (SyntaxError, ValueError) as error:  # lxml's errors are SyntaxErrors
         if detected.format is Format.UNKNOWN:
             raise Unmaskable("this is not a document we can read") from error
+        if detected.format is Format.FIXED:
+            raise Unmaskable("what stands where in lines of a fixed width only their map knows") from error
         raise Unmaskable(f"this {detected.format.upper()} cannot be read to its end: {error}") from error
 
 

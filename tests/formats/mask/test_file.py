@@ -129,3 +129,8 @@ def test_real_documents_keep_their_findings() -> None:
         if codes(masked) != codes(data):
             changed.append(name)
     assert changed == []
+
+
+def test_lines_of_a_fixed_width_are_not_promised_to_be_masked() -> None:
+    with pytest.raises(Unmaskable, match="only their map knows"):
+        mask(b"H0001ACME      20261120\r\nD0001WIDGET    000000012\r\n", KEY)
