@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import socket
+from typing import Any
 
 import pytest
 from pipeline_road import ROOT
 from road_documents import interchange, order
 from served_site import Site
+from sqlalchemy import event
 from warehouse_road import advice, from_blue_ridge, released, shipped
 
-from gateway.store import retention, schema
+from gateway.pipeline.route import owe
+from gateway.store import lease, retention, schema
 
 
 def test_an_order_is_fetched_accepted_shipped_and_billed(site: Site) -> None:
@@ -120,6 +123,32 @@ def test_an_advice_is_put_to_another_warehouse_order_after_a_look(site: Site) ->
     again = site.internal.post(path, json=wanted)
     assert (again.status_code, again.json()["type"]) == (409, "urn:gateway:cannot-match")
     assert site.internal.post("/v1/documents/D-99/match", json=wanted).status_code == 404
+
+
+@pytest.mark.parametrize("status", ["dead", "rejected", "skipped"])
+def test_what_did_not_arrive_is_found_without_looking_at_all_that_did(site: Site, status: str) -> None:
+    store, asked = site.road.store, []
+
+    def listen(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with store.begin() as tx:
+        row = {"kind": "webhook", "target": "shop", "lane": "production", "partner": None, "correlation_id": None}
+        owed = owe(tx, [{**row, "body": "{}", "idempotency_key": f"event:{n}"} for n in range(3000)])
+        lease.finish(tx, schema.delivery, owed[:-1], status="delivered")
+        lease.finish(tx, schema.delivery, owed[-1:], status=status)
+    listens_to = (store.readers, "before_cursor_execute", listen)
+    event.listen(*listens_to)
+    found = site.internal.get("/v1/deliveries", params={"status": status}).json()["items"]
+    event.remove(*listens_to)
+    assert [one["id"] for one in found] == [f"L-{owed[-1]}"]
+    (query,) = [one for one in asked if "FROM delivery" in one[0]]
+    with store.begin() as tx:
+        tx.connection.exec_driver_sql("ANALYZE delivery")
+        explained = tx.connection.exec_driver_sql(
+            ("EXPLAIN QUERY PLAN " if store.is_sqlite else "EXPLAIN ") + query[0], query[1]
+        )
+        assert "ix_delivery_astray" in str(explained.all())
 
 
 def test_a_rejected_order_cannot_be_accepted(site: Site) -> None:
