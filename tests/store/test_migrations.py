@@ -83,7 +83,7 @@ def test_what_was_stored_before_is_there_afterwards(
         with store.begin() as tx:
             (number,) = events.append(tx, [fact])
             tx.insert(schema.delivery_document, [{"delivery_id": 5, "document_id": n} for n in (7, 8)])
-        assert store.migrate() == ["0007", "0008"]
+        assert store.migrate() == ["0007", "0008", "0009"]
         with store.read() as view:
             assert [row.id for row in events.of_key(view, "return", "acme/2", "test")] == [number]
             carried = view.all(select(schema.delivery_document).order_by(schema.delivery_document.c.document_id))
