@@ -45,7 +45,9 @@ class Units:
             except ValueError:
                 number = Decimal(0)
             if number <= 0 or not ours.strip():
-                raise raw.origin.fault(f"convert {key}: {raw.value!r} says no factor and unit", f"write {key}: 6 each")
+                raise raw.origin.fault(
+                    f"convert {key}: {(raw.value or '')!r} says no factor and unit", f"write {key}: 6 each"
+                )
             if ours.strip() in units:
                 raise raw.origin.fault(f"convert {key} ends in a unit that is converted itself")
             if unit_words is not None and unit not in unit_words:

@@ -7,6 +7,7 @@ cases cost no call. `domain` says what values a generated document may draw; a f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -55,9 +56,10 @@ def _write_comma(number: Decimal) -> str:
 
 
 def _read_date8(text: str) -> date:
-    if len(text) != 8 or not text.isdigit():
-        raise ValueError("is not a date CCYYMMDD")
-    return date.fromisoformat(text)
+    if len(text) == 8 and text.isdigit():
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    raise ValueError("is not a date CCYYMMDD")
 
 
 def _write_date8(value: date) -> str:
@@ -68,7 +70,24 @@ def _read_time(text: str) -> time:
     if not text.isdigit() or len(text) not in (4, 6, 7, 8):
         raise ValueError("is not a time HHMM or HHMMSS")
     fraction = text[6:].ljust(2, "0") if len(text) > 6 else ""
-    return time(int(text[:2]), int(text[2:4]), int(text[4:6] or 0), int(fraction or 0) * 10_000)
+    try:
+        return time(int(text[:2]), int(text[2:4]), int(text[4:6] or 0), int(fraction or 0) * 10_000)
+    except ValueError:
+        raise ValueError("is no time of day") from None
+
+
+def _read_iso_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a date, e.g. 2026-12-25") from None
+
+
+def _read_iso_time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a time, e.g. 16:30:00") from None
 
 
 def _write_time(value: time) -> str:
@@ -104,7 +123,10 @@ def date_pattern(pattern: str) -> Format:
     """A date as strptime spells it, for files that come from spreadsheets."""
 
     def read(text: str) -> date:
-        return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a calendar date has no zone
+        try:
+            return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a calendar date has no zone
+        except ValueError:
+            raise ValueError(f"is not a date, e.g. {date(2026, 12, 25).strftime(pattern)}") from None
 
     def write(value: date) -> str:
         text = value.strftime(pattern)
@@ -133,8 +155,8 @@ TEXT = Format("text", _text, _text, str, "text", "{v}", "{v}")
 DECIMAL = Format("decimal", read_decimal, lambda d: format(d, "f"), Decimal, "decimal", "{f}({v})", "format({v}, 'f')")
 DATE8 = Format("date8", _read_date8, _write_date8, date, "date", "{f}({v})", "{v}.isoformat().replace('-', '')")
 TIME = Format("time", _read_time, _write_time, time, "time")
-ISO_DATE = Format("iso", date.fromisoformat, date.isoformat, date, "date", "{f}({v})", "{v}.isoformat()")
-ISO_TIME = Format("isotime", time.fromisoformat, _write_iso_time, time, "time")
+ISO_DATE = Format("iso", _read_iso_date, date.isoformat, date, "date", "{f}({v})", "{v}.isoformat()")
+ISO_TIME = Format("isotime", _read_iso_time, _write_iso_time, time, "time")
 IMPLIED = {places: implied(places) for places in range(10)}
 
 # What a map may name after "|". The first table takes no argument, the second takes the rest of the words.

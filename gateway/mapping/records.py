@@ -156,7 +156,7 @@ class Records(Sheet):
             return [Problem(line.key, row.number, "", text, str(error), str(line.origin), column)]
         if said == wanted:
             return []
-        why = f"is not {format(wanted.normalize(), 'f')}"
+        why = f"is not {format(wanted.normalize(), 'f')}, as counted here"
         return [Problem(line.key, row.number, "", text, why, str(line.origin), column)]
 
     def _beyond(self, kind: Kind, row: Row) -> list[str]:

@@ -113,6 +113,10 @@ class Sheet(Layout):
         """What is wrong with a header."""
         wanted = {key for (code, key) in self.lines if not any(record.code == code for record in self.around)}
         absent = sorted(key for key in wanted if key not in columns.at)
+        other = next((mark for mark in ";,\t|" if mark in columns.names[0]), "") if len(columns.names) == 1 else ""
+        if absent and other:
+            why = f"is separated by {other!r}, not by {self.dialect.delimiter!r}"
+            return [Problem("row", number, "", None, why, "")]
         if absent:
             return [Problem(name, number, "", None, "is missing in the header", "") for name in absent]
         twice = sorted({name for name in columns.names if columns.names.count(name) > 1})
@@ -141,7 +145,7 @@ class Sheet(Layout):
                     continue
             elif line.kind != "const" or text == line.value:
                 continue
-            yield Problem(line.key, row.number, "", text, f"is not {wanted}", str(line.origin), column)
+            yield Problem(line.key, row.number, "", text, f"is not {wanted}, as counted here", str(line.origin), column)
 
     # -- reading ---------------------------------------------------------
     def read(self, part: Part) -> Values:
@@ -174,7 +178,10 @@ class Sheet(Layout):
         row = next(read([start], self.dialect), None)
         columns = Columns([name.strip() for name in row.cells] if row else [])
         problems = self.header_problems(columns, 1)
-        return f"column {problems[0].place} {problems[0].why}" if problems else ""
+        if not problems:
+            return ""
+        place = "its header" if problems[0].place == "row" else f"column {problems[0].place}"
+        return f"{place} {problems[0].why}"
 
     # -- writing ---------------------------------------------------------
     def write(self, documents: Sequence[Document], *, keep: bool) -> bytes:

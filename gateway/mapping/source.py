@@ -108,14 +108,14 @@ def _raw(node: yaml.MappingNode, file: str, depth: int) -> dict[str, Raw]:
             raise origin.fault("a key must be a word")
         key = " ".join(key_node.value.split())
         if key in found:
-            raise origin.fault(f"{key} is written twice", f"first in line {found[key].origin.line}")
+            raise origin.fault(f"{key} is written twice", f"first in line {found[key].origin.line}; keep one of them")
         if isinstance(value, yaml.MappingNode):
             found[key] = Raw(key, origin, None, _raw(value, file, depth + 1))
         elif isinstance(value, yaml.ScalarNode):
             removes = value.value in ("~", "") and not value.style
             found[key] = Raw(key, origin, None if removes else value.value)
         else:
-            raise origin.fault(f"{key}: a list has no meaning in a map", "write one key a line")
+            raise origin.fault(f"{key}: a list has no meaning here", "write one key a line")
     return found
 
 

@@ -42,6 +42,24 @@ _MEANT = (
         "a value in this line begins with a sign that means something to YAML",
         "put the value in quotes",
     ),
+    (
+        "expected alphabetic or numeric character",
+        False,
+        "a `*` or `&` stands in this line outside of quotes",
+        "put the value in quotes, and look whether a quote above it is closed",
+    ),
+    (
+        "expected '<document start>'",
+        False,
+        "this line begins further left than the first of the file",
+        "indent both alike: the outermost keys stand at the left edge",
+    ),
+    (
+        "found undefined alias",
+        False,
+        "a `*` stands in this line outside of quotes",
+        "put the value in quotes, or write out what you mean",
+    ),
     ("found another document", False, "`---` begins a second document", "take the line away: a file is one document"),
 )
 

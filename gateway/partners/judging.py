@@ -85,11 +85,11 @@ def _shared_ids(said: Loaded) -> Iterator[Fault]:
 
 def _shared_as2_names(said: Loaded) -> Iterator[Fault]:
     """Of a message that comes in only the two AS2 names are known: they must name one connection, and so one lane."""
-    owners: dict[tuple[object, object], str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for name, wire in said.connections.items():
         if wire.kind != "as2":
             continue
-        ours, theirs = wire.settings.get("our_as2_name"), wire.settings.get("their_as2_name")
+        ours, theirs = (str(wire.settings.get(f"{whose}_as2_name")) for whose in ("our", "their"))
         first = owners.setdefault((ours, theirs), name)
         if first != name:
             place = said.lines["connection", name].at(("their_as2_name",))
@@ -101,10 +101,10 @@ def _shared_as2_names(said: Loaded) -> Iterator[Fault]:
 
 def _shared_sftp_users(said: Loaded) -> Iterator[Fault]:
     """Who logs in is known by the user alone."""
-    owners: dict[object, str] = {}
+    owners: dict[str, str] = {}
     for name, wire in said.connections.items():
         if wire.kind == "sftp-server":
-            first = owners.setdefault(wire.settings.get("user"), name)
+            first = owners.setdefault(str(wire.settings.get("user")), name)
             if first != name:
                 yield (
                     said.lines["connection", name]
@@ -183,11 +183,9 @@ def _warehouses(said: Loaded) -> Iterator[Fault]:
     """Who runs a site for us is a partner who takes our warehouse orders."""
     for name, company in said.companies.items():
         for site, place in company.sites.items():
-            if place.warehouse is None:
+            if place.warehouse is None or not said.whole(f"{name}/company.yaml", f"{place.warehouse}/partner.yaml"):
                 continue
             line = said.lines["company", name].at(("sites", site, "warehouse"))
-            if not said.whole(f"{place.warehouse}/partner.yaml"):
-                continue
             if place.warehouse not in said.partners:
                 yield line.fault(f"there is no partner `{place.warehouse}`", nearest(place.warehouse, said.partners))
             elif not any(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
@@ -64,10 +65,13 @@ class Loaded:
     agreements: dict[str, Agreement] = field(default_factory=dict)
     lines: dict[tuple[str, str], Node] = field(default_factory=dict)  # (what, name) -> its lines
     layers: dict[tuple[str, str], Node] = field(default_factory=dict)  # (company|industry|partner, name) -> its terms
+    misnamed: list[str] = field(default_factory=list)  # the names some files nothing reads were probably meant to have
+    blanks: list[Fault] = field(default_factory=list)  # keys without a value, where none must stand
 
     def whole(self, *files: str) -> bool:
-        """Whether what these files do not say is missing: one that has a fault of its own may well say it."""
-        return not any(fnmatchcase(fault.file, f"partners/{file}") for fault in self.faults for file in files)
+        """Whether what these files do not say is missing: one with a fault of its own, or misnamed, may well say it."""
+        doubtful = {*(fault.file for fault in self.faults), *self.misnamed}
+        return not any(fnmatchcase(name, f"partners/{file}") for name in doubtful for file in files)
 
 
 def load(files: Mapping[str, str], garbled: Iterable[Fault] = ()) -> Loaded:
@@ -76,12 +80,13 @@ def load(files: Mapping[str, str], garbled: Iterable[Fault] = ()) -> Loaded:
     trees: dict[PurePosixPath, Node] = {}
     for name in sorted(files):
         path = PurePosixPath(name)
-        if path.parts[0] != "partners" or not _is_ours(path, said.faults):
+        if path.parts[0] != "partners" or not _is_ours(path, said):
             continue
         if path.suffix in (".csv", *SCHEMAS):
             continue
         try:
             trees[path] = read(name, files[name])
+            said.blanks += [place.fault(*_blank(key)) for key, place in trees[path].blanks()]
         except ProfileFaults as found:
             said.faults += found.faults
     # What others refer to comes first: industries, then companies, then partners.
@@ -110,7 +115,11 @@ def load(files: Mapping[str, str], garbled: Iterable[Fault] = ()) -> Loaded:
     return said
 
 
-def _is_ours(path: PurePosixPath, faults: list[Fault]) -> bool:
+def _blank(key: str) -> tuple[str, str]:
+    return f"`{key}`: nothing stands there", "write its value, `~` where none is meant, or take the line away"
+
+
+def _is_ours(path: PurePosixPath, said: Loaded) -> bool:
     known = (
         (len(path.parts) == 3 and (path.name in FILES or path.parts[1] == "industries"))
         or (len(path.parts) == 4 and path.parts[2] == "systems")
@@ -120,9 +129,10 @@ def _is_ours(path: PurePosixPath, faults: list[Fault]) -> bool:
     if not known:
         remedy = nearest(path.name, FILES) + "; systems stand in systems/, industries in industries/, "
         remedy += "tables in codes/, schemas in schemas/"
-        faults.append(Fault(str(path), 1, "nothing reads this file", remedy))
+        said.faults.append(Fault(str(path), 1, "nothing reads this file", remedy))
+        said.misnamed += [f"partners/{path.parts[1]}/{name}" for name in get_close_matches(path.name, FILES)]
     elif not NAME.fullmatch(path.parts[1]):
-        faults.append(Fault(str(path), 1, f"`{path.parts[1]}` is no name", "use small letters, digits and dashes"))
+        said.faults.append(Fault(str(path), 1, f"`{path.parts[1]}` is no name", "use small letters, digits and dashes"))
     return known
 
 
@@ -131,8 +141,11 @@ def _named(tree: Node, what: str, faults: list[Fault]) -> Iterable[tuple[str, No
     for name, node in (tree.children or {}).items():
         if not NAME.fullmatch(name):
             faults.append(node.place.fault(f"`{name}` is no name for {what}", "use small letters, digits and dashes"))
-        elif node.children is None:
+        elif node.blank:
             faults.append(node.place.fault(f"{what} `{name}` says nothing", "write its lines under it, indented"))
+        elif node.children is None:
+            remedy = f"{what} has lines of its own; if `{name}` belongs to the one above, indent it like its lines"
+            faults.append(node.place.fault(f"`{name}` stands where {what} belongs", remedy))
         else:
             yield name, node
 
@@ -232,7 +245,7 @@ def _agreements(said: Loaded, partner: str) -> None:
             said.faults.append(own.at((term,)).fault(f"`{term}` means nothing where this agreement {way}", remedy))
         lines = layered(_below(said, partner, lines), lines)
         said.lines["agreement", name] = lines
-        made = judge(Agreement, lines, said.faults, name=name, partner=partner)
+        made = judge(Agreement, lines, said.faults, inherits=len(chain) > 1, name=name, partner=partner)
         if made is not None:
             said.agreements[name] = made
 
@@ -262,10 +275,12 @@ def _like(key: str, entries: Mapping[str, Node], faults: list[Fault]) -> list[No
         node = _spelled_out(entries[key].in_layer("agreement"))
         chain.insert(0, node)
         seen.append(key)
-        like = node.word("like")
-        if like is None:
+        place, said = node.at(("like",)), node.child("like")
+        if said is None or said.plain() is None:
             return chain
-        place = node.at(("like",))
+        if (like := said.text) is None:
+            faults.append(place.fault("`like` names one agreement", nearest("", set(entries) - {key})))
+            return None
         if like in seen:
             faults.append(place.fault(f"`like: {like}` goes round in a circle", "let one of them say its own lines"))
             return None

@@ -48,6 +48,7 @@ class Node:
     text: str | None = None
     children: Mapping[str, Node] | None = None
     items: tuple[Node, ...] | None = None
+    blank: bool = False  # nothing stands behind its key, not even `~`
 
     def plain(self) -> Any:
         """The bare values, as the models want them."""
@@ -89,6 +90,15 @@ class Node:
                     yield from item.leaves(f"{prefix}[{n}]")
         else:
             yield prefix, self.text or "", self.place
+
+    def blanks(self, key: str = "") -> Iterator[tuple[str, Place]]:
+        """The keys somebody left without a value."""
+        if self.blank:
+            yield key, self.place
+        for name, child in (self.children or {}).items():
+            yield from child.blanks(name)
+        for item in self.items or ():
+            yield from item.blanks(key)
 
     def in_layer(self, layer: str) -> Node:
         """The same tree, said by this layer."""
@@ -203,7 +213,7 @@ class _Walk:
             return Node(place, items=tuple(self._node(n, self._place(n), depth + 1, below) for n in node.value))
         assert isinstance(node, yaml.ScalarNode)
         plain = node.style is None and node.value in ("", "~", "null")
-        return Node(place, text=None if plain else node.value)
+        return Node(place, text=None if plain else node.value, blank=plain and not node.value)
 
     def _mapping(self, node: yaml.MappingNode, place: Place, depth: int, why: str) -> Node:
         children: dict[str, Node] = {}

@@ -21,6 +21,8 @@ def faults_in(files: Mapping[str, str]) -> list[Fault]:
     faults += wire_faults(connections, SETTINGS, said.systems.values(), description.load)
     where = {name.rpartition("/")[2]: name for name in files if name.startswith("maps/")}
     faults += [Fault(where.get(f.file, f.file), f.line, f.text, f.remedy) for f in library.check()]
+    told = {(fault.file, fault.line) for fault in faults}
+    faults += [fault for fault in said.blanks if (fault.file, fault.line) not in told]
     return sorted(set(faults))
 
 

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from gateway.partners.checking import faults_of
 from gateway.partners.faults import Fault, ProfileFaults, nearest
 from gateway.partners.reading import Node, read
 from gateway.partners.secrets import SecretRef, Setting
@@ -76,8 +77,8 @@ class Rate(Written):
 RequestLine = Annotated[Request, BeforeValidator(_request)]
 Templated = Annotated[Any, BeforeValidator(_template)]
 Pointer = Annotated[str, BeforeValidator(_pointer)]
-Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", examples=["X-Api-Key"])]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["order_id"])]
 
 
 class Basic(Written):
@@ -156,10 +157,12 @@ class Errors(Written):
 class Find(Written):
     """How to see whether a step has already happened."""
 
-    request: RequestLine
+    request: RequestLine = Field(examples=["POST /v1/orders"])
     query: dict[str, Templated] = Field(default_factory=dict)
     items: Pointer | None = None  # where the list of hits stands; without it the answer itself is the hit
-    match: dict[Pointer, Templated] = Field(min_length=1)  # what makes a hit ours, beyond any doubt
+    match: dict[Pointer, Templated] = Field(
+        min_length=1, examples=['{/reference: "{key}"}']
+    )  # what makes a hit ours, beyond any doubt
 
     @model_validator(mode="after")
     def _reads(self) -> Self:
@@ -172,12 +175,14 @@ class Step(Written):
     """One request of an operation."""
 
     name: Word
-    request: RequestLine
+    request: RequestLine = Field(examples=["POST /v1/orders"])
     query: dict[str, Templated] = Field(default_factory=dict)
     headers: dict[Header, Templated] = Field(default_factory=dict)
     body: Templated = None
     send_as: Literal["json", "form"] = "json"
-    take: dict[Word, Pointer] = Field(default_factory=dict)  # what to remember of the answer, and of what find found
+    take: dict[Word, Pointer] = Field(
+        default_factory=dict, examples=["{id: /id}"]
+    )  # what to remember of the answer, and of what find found
     when: Templated = True  # skip the step when this value is not there
     find: Find | None = None
     repeatable: str | None = None  # why asking twice is harmless, where there is no find
@@ -213,7 +218,7 @@ class EventRule(Written):
     """One kind of change there, in our words."""
 
     match: dict[Pointer, str] = Field(min_length=1)
-    event: str = Field(pattern=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$")
+    event: str = Field(pattern=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$", examples=["shipment.confirmed"])
     keys: dict[Word, Templated] = Field(min_length=1)
     ids: dict[Word, Templated] = Field(default_factory=dict)
     data: Templated = None
@@ -222,11 +227,11 @@ class EventRule(Written):
 class Changes(Written):
     """The feed of what happened there since."""
 
-    request: RequestLine
+    request: RequestLine = Field(examples=["POST /v1/orders"])
     query: dict[str, Templated]
     first: str | None = None  # the cursor of the very first reading
-    items: Pointer
-    id: Pointer  # in an item
+    items: Pointer = Field(examples=["/data"])
+    id: Pointer = Field(examples=["/id"])  # in an item
     at: Pointer | None = None  # in an item: when it happened
     next: Pointer | None = None  # in the page: the new cursor; without it, the id of the last item
     more: Pointer | None = None  # in the page: true if another page waits
@@ -238,14 +243,14 @@ class Changes(Written):
 class System(Written):
     """One ERP, CRM or warehouse system over HTTP."""
 
-    system: Word
+    system: Word = Field(examples=["erp"])
     lane: Lane
-    base_url: Setting
+    base_url: Setting = Field(examples=["env:ERP_URL"])
     allow_http: bool = False  # plain http to another machine: only inside a network you trust
     auth: Auth | None = None
-    headers: dict[Header, Templated] = Field(default_factory=dict)  # on every request
-    limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()
+    headers: dict[Header, Templated] = Field(default_factory=dict, examples=["{X-Lane: test}"])  # on every request
+    limits: Limits = Field(default=Limits(), examples=["{rate: 20/s}"])
+    timeouts: Timeouts = Field(default=Timeouts(), examples=["{read: 20s}"])
     errors: Errors = Errors()
     operations: dict[Operation, OperationDef] = Field(default_factory=dict)
     changes: Changes | None = None
@@ -257,45 +262,10 @@ def load(file: str, text: str) -> System:
     try:
         system = System.model_validate(node.plain())
     except ValidationError as error:
-        raise ProfileFaults(_faults(node, error)) from None
+        raise ProfileFaults(faults_of(System, node, error)) from None
     if faults := list(_unknown_names(node, system)):
         raise ProfileFaults(faults)
     return system
-
-
-def _faults(node: Node, error: ValidationError) -> Iterator[Fault]:
-    for found in error.errors(include_url=False):
-        path = tuple(part for part in found["loc"] if part != "[key]")
-        place = node.at(path)
-        name = str(path[-1]) if path else "the file"
-        context = found.get("ctx", {})
-        match found["type"]:
-            case "extra_forbidden":
-                yield place.fault(f"`{name}` means nothing here", nearest(name, _known(path)))
-            case "missing":
-                yield place.fault(f"`{name}` is missing", f"add `{name}:`; see docs/connectors.md")
-            case _:
-                remedy = context.get("remedy") or "see docs/connectors.md"
-                yield place.fault(f"`{name}`: {found['msg']}", str(remedy))
-
-
-def _known(path: tuple[str | int, ...]) -> Iterable[str]:
-    """The keys that may stand where an unknown one stood."""
-    here: Any = System
-    for part in path[:-1]:
-        if isinstance(here, type) and issubclass(here, Written):
-            if str(part) not in here.model_fields:
-                return ()
-            here = _model_in(here.model_fields[str(part)].annotation)
-    return here.model_fields if isinstance(here, type) and issubclass(here, Written) else ()
-
-
-def _model_in(annotation: Any) -> Any:
-    """The model inside `X | None`, `tuple[X, ...]` or `dict[K, X]`."""
-    if isinstance(annotation, type) and issubclass(annotation, Written):
-        return annotation
-    inside = [_model_in(part) for part in getattr(annotation, "__args__", ())]
-    return next((model for model in inside if model is not None), None)
 
 
 Where = tuple[str | int, ...]

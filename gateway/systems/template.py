@@ -111,7 +111,9 @@ def compile_template(raw: Any) -> Template:
             if not isinstance(raw["as"], str) or not _PATH.fullmatch(raw["as"]) or "." in raw["as"]:
                 raise TemplateFault("`as` must be one plain word")
             key = compile_template(raw.get("key"))
-            return Each(_compile_place(str(raw["each"])), raw["as"], key, compile_template(raw["make"]))
+            if not isinstance(raw["each"], str):
+                raise TemplateFault("`each` must be the path of a list, e.g. document.lines")
+            return Each(_compile_place(raw["each"]), raw["as"], key, compile_template(raw["make"]))
         return {str(name): compile_template(value) for name, value in raw.items()}
     if isinstance(raw, list):
         return [compile_template(value) for value in raw]

@@ -43,6 +43,7 @@ def test_a_column_nobody_maps_goes_back_where_it_was() -> None:
     [
         (b"", "the file is empty"),
         (b"a;b\r\n1;2\r\n", "Versanddatum at 1 is missing in the header"),
+        (b"a,b\r\n1,2\r\n", "row at 1 is separated by ',', not by ';'"),
         (HEADER + b";Pos\r\n", "Pos at 1 is in the header twice"),
         (HEADER + b"\r\nL1;x\r\n", "row at 2 has 2 values where the header has"),
         (HEADER + b'\r\n"L1\r\n', "is not CSV"),

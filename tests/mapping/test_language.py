@@ -20,7 +20,7 @@ FAULTS = [
     ("  BEG03: order_number", "  BEG03:", "BEG03 carries nothing", "~ removes"),
     ("  BEG03: order_number", "  BEG03: lines", "lines is an object", "name one of its fields"),
     ("  BEG03: order_number", "  BEG03: order_number[]", "order_number is not a list of values", "order_number"),
-    ("  BEG03: order_number", "  BEG03: [a, b]", "a list has no meaning in a map", "one key a line"),
+    ("  BEG03: order_number", "  BEG03: [a, b]", "a list has no meaning here", "one key a line"),
     ("  BEG03: order_number", "  BEG03: = ", "BEG03 has an empty constant", ""),
     ("  BEG03: order_number", "  BEG03: ignored", "BEG03 is ignored without a reason", "ignored REASON"),
     ("  BEG03: order_number", "  BEG03: order_number\n  BEG03: department", "BEG03 is written twice", "first in line"),

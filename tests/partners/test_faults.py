@@ -15,6 +15,7 @@ ERP = "partners/northwind/systems/erp.yaml"
 BLUE_RIDGE = "partners/blue-ridge/partner.yaml"
 FERNHILL, XSD = "partners/fernhill-mills/partner.yaml", "partners/fernhill-mills/schemas/despatch.xsd"
 SUMMIT, ADVICE = "partners/summit/partner.yaml", "partners/summit/schemas/advice.json"
+IRONHILL, JUNIPER_WIRES = "partners/ironhill-freight/connections.yaml", "partners/juniper-row/connections.yaml"
 JUNIPER, CODES = "partners/juniper-row/partner.yaml", "partners/juniper-row/codes.yaml"
 
 # what was mistaken: file, the line as it is, as somebody wrote it, what is said of it, what is offered instead
@@ -81,8 +82,8 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         PARTNER,
         "  acknowledge: {within: 1h}",
         "  envelope: {max_documents: 0}",
-        "greater than or equal",
-        "",
+        "`max_documents: 0` is less than 1",
+        "at least 1",
     ),
     "same separators": (
         PARTNER,
@@ -300,7 +301,75 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "asn_before",
     ),
     "weight of a rule": (JUNIPER, "asn_before_arrival: hold", "asn_before_arrival: stop", "is not a choice", "hold"),
+    # shapes
+    "lines for a word": (
+        PARTNER,
+        "    lane: production",
+        "    lane: [a]",
+        "`lane`: lines stand where",
+        "production or",
+    ),
+    "lines for a document": (
+        PARTNER,
+        "receive: x12/004010/850",
+        "receive: {a: b}",
+        "`receive`: lines stand where one word belongs",
+        "x12/004010/850",
+    ),
+    "lines for a duration": (
+        INDUSTRY,
+        "    ship_notice: 1h",
+        "    ship_notice: [1h]",
+        "`ship_notice`: lines stand",
+        "30m",
+    ),
+    "an empty text": (PARTNER, "name: Harbor & Pine", 'name: ""', "`name`: nothing stands there", "write e.g."),
+    "an empty list": (COMPANY, "workdays: [mon, tue, wed, thu, fri]", "workdays: []", "`workdays`: nothing", "mon"),
+    "wrong in a list": (
+        IRONHILL,
+        'host_keys: ["SHA256',
+        'host_keys: ["MD5',
+        "`host_keys: MD5:",
+        "host_keys: ",
+    ),
+    "not a choice of several": (JUNIPER_WIRES, "sign: sha256", "sign: sha1", "`sign: sha1` is not a choice", "sha256"),
+    "map left empty": (PARTNER, "map: harbor-pine-850-order", "map:", "`map`: nothing stands there", "`~` where none"),
+    "secret left empty": (CONNECTIONS, "bearer: env:HARBOR_PINE_TOKEN", "bearer:", "`bearer`: nothing", "its value"),
+    "site in one word": (COMPANY, "{warehouse: summit}", "summit", "`reno` needs lines of its own", "{warehouse: "),
+    # indents YAML has nothing against
+    "too far left": (PARTNER, "  x12: [", "x12: [", "`x12` means nothing here", "belongs under `ids:`"),
+    "term at the left edge": (
+        PARTNER,
+        "  acknowledge: {within: 1h}",
+        "acknowledge: {within: 1h}",
+        "`acknowledge` means nothing here",
+        "belongs under `terms:`",
+    ),
+    "term a level too high": (
+        PARTNER,
+        "  acknowledge: {within",
+        "  within: 2h\n  acknowledge: {within",
+        "`within` means nothing here",
+        "`acknowledge:` or `confirm:`",
+    ),
+    "line of an agreement beside it": (
+        PARTNER,
+        "    destinations: [erp, crm]",
+        "  destinations: [erp, crm]",
+        "`destinations` stands where an agreement belongs",
+        "indent it like its lines",
+    ),
+    "no heading": (PARTNER, "agreements:\n", "", "`orders` means nothing here", "indented under `agreements:`"),
+    "first line indented": (PARTNER, "name: Harbor", " name: Harbor", "begins further left", "left edge"),
+    "like several": (PARTNER, "like: orders  ", "like: [orders]  ", "`like` names one agreement", "write invoices"),
     # YAML
+    "star": (
+        "partners/harbor-pine/connections.yaml",
+        'pattern: "*.edi"',
+        "pattern: *.edi",
+        "a `*` or `&` stands in this line",
+        "in quotes",
+    ),
     "tab": (PARTNER, "    our: northwind", "\tour: northwind", "a tab stands where spaces belong", "two spaces"),
     "second colon": (PARTNER, "name: Harbor & Pine", "name: Harbor: Pine", "a second `:` stands", "quotes"),
     "no YAML": (PARTNER, 'x12: ["ZZ:HARBORPINE"]', "x12: @ZZ", "begins with a sign", "quotes"),
@@ -447,7 +516,67 @@ ELSEWHERE = {
     "schema of another document",
     "schema that breaks off",
     "map that breaks off",
+    "no heading",
+    "first line indented",
 }
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (PARTNER, "    like: orders  ", "    likex: orders  "),
+        (PARTNER, "    our: northwind", "    ourx: northwind"),
+        (PARTNER, "    like: order-responses", "    like: {a: b}"),
+        (PARTNER, "    lane: production\n", ""),
+        (COMPANY, "  tolerate: standard", "  tolerate: 12"),
+        (IRONHILL, 'host_keys: ["SHA256', 'host_keys: ["MD5'),
+        (ERP, "operations:", "operationz:"),
+    ],
+)
+def test_one_mistake_is_one_fault(file: str, old: str, new: str) -> None:
+    """What follows from it alone is not said: whoever reads the list mends the first and wonders about the rest."""
+    (fault,) = [one for one in faults_in(changed(file, old, new)) if one.file == file]
+    assert fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (CONNECTIONS, "partners/harbor-pine/connection.yaml"),
+        (CONNECTIONS, "partners/harbor-pine/wires/connections.yaml"),
+        (PARTNER, "partners/harbor-pine/parnter.yaml"),
+        (BLUE_RIDGE, "partners/blue-ridge/partners.yaml"),
+        (COMPANY, "partners/northwind/companies.yaml"),
+    ],
+)
+def test_a_misspelt_file_makes_no_faults_elsewhere(right: str, wrong: str) -> None:
+    files = dict(FILES)
+    files[wrong] = files.pop(right)
+    (fault,) = faults_in(files)
+    assert (fault.file, fault.text) == (wrong, "nothing reads this file")
+    assert right.rpartition("/")[2] in fault.remedy
+
+
+LIBRARY_WORDS = ("input should", "instance of", "valid", "at least 1 item", "[", "this is no YAML", "None")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["", " [a, b]", " {a: b}", None])
+@pytest.mark.parametrize(
+    "file", [PARTNER, CONNECTIONS, COMPANY, INDUSTRY, ERP, CODES, IRONHILL, JUNIPER_WIRES], ids=lambda name: name[9:]
+)
+def test_whatever_is_mistaken_is_said_in_our_words(file: str, shape: str | None) -> None:
+    """Each key once, with something else behind it or without its line: a place, a sentence, a remedy."""
+    owners = (file.rpartition("/")[0], "partners/northwind/company", "partners/industries")
+    few = {name: text for name, text in FILES.items() if name.startswith(owners)}
+    lines = FILES[file].split("\n")
+    keys = {line.split(":")[0].strip(): n for n, line in enumerate(lines) if ":" in line and "#" not in line[:1]}
+    for n in keys.values():
+        wrong = [] if shape is None else [f"{lines[n].split(':')[0]}:{shape}"]
+        for fault in faults_in({**few, file: "\n".join([*lines[:n], *wrong, *lines[n + 1 :]])}):
+            said = str(fault)
+            assert fault.remedy, said
+            assert not [word for word in LIBRARY_WORDS if word in fault.text], said
 
 
 def test_the_example_has_no_faults() -> None:

@@ -154,10 +154,10 @@ def test_where_a_file_stands_or_falls_whole_one_bad_row_stops_it(store: Store, t
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (file(row("1"), row("2"), count=3), "“3” in “PO Date” is not 2"),
+        (file(row("1"), row("2"), count=3), "“3” in “PO Date” is not 2, as counted here"),
         (file(row("1"), quantity=9), "“9” in “Quantity” is not 4"),
         (file(row("1"), row("2")).rpartition(b"END")[0], "breaks off before its last record"),
-        (file(row("1")).replace(b"Store 12", b'"Store 12'), "is not CSV"),
+        (file(row("1")).replace(b"Store 12", b'"Store 12'), "is not CSV: a quote that opens here is not closed"),
     ],
 )
 def test_nothing_of_a_file_is_used_that_breaks_off_or_counts_otherwise(road: Road, content: bytes, said: str) -> None:

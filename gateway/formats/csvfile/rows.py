@@ -101,7 +101,8 @@ def read(chunks: Iterable[bytes], dialect: Dialect, *, number: int = 1, offset: 
         except csv.Error as error:
             # "unexpected end of data" and a cell over the limit: a quote was opened long before.
             ends = "unexpected end" in str(error) or "limit" in str(error)
-            yield Row(first, start, lines.end - start, [], f"is not CSV: {error}", ends)
+            what = "a quote that opens here is not closed" if ends else error
+            yield Row(first, start, lines.end - start, [], f"is not CSV: {what}", ends)
             if ends:
                 return
             continue
