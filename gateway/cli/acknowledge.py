@@ -126,8 +126,8 @@ def _x12(
         ta1 = interchange_acknowledgement(interchange.header, interchange.findings, groups_in)
     if not answered and ta1 is None:
         return None
-    later = all(outcome.gs[8].strip().startswith("005010X") for outcome in answered if len(outcome.gs) > 8)
-    chosen = kind or (Kind.IMPLEMENTATION if answered and later else Kind.FUNCTIONAL)
+    later = answered and all("".join(outcome.gs[8:9]).strip().startswith("005010X") for outcome in answered)
+    chosen = kind or (Kind.IMPLEMENTATION if later else Kind.FUNCTIONAL)
     return answer_interchange(
         interchange.header,
         answered,

@@ -38,6 +38,17 @@ def test_asked_for_a_999_it_writes_one() -> None:
     assert sets(done.stdout) == ["999"]
 
 
+def test_a_group_that_does_not_say_its_release_is_answered_in_its_envelopes() -> None:
+    done = gateway("-", stdin=f"{ISA}{ORDER.replace('*004010', '')}IEA*1*000000077~")
+    assert sets(done.stdout) == ["997"]
+    assert b"*1*X*004010~" in done.stdout
+
+
+def test_an_interchange_without_a_group_gets_a_ta1() -> None:
+    done = gateway("-", stdin=f"{ISA}IEA*0*000000077~")
+    assert b"TA1*000000077*261120*1200*R*024~" in done.stdout
+
+
 def test_a_refused_interchange_gets_a_ta1_alone() -> None:
     done = gateway("-", stdin=f"{ISA}{ORDER}IEA*1*000000078~")
     assert b"TA1*000000077*261120*1200*R*001~" in done.stdout

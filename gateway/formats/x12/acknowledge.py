@@ -254,7 +254,7 @@ def answer_interchange(
     written = []
     for group, number in zip(answered, numbers.groups, strict=False):
         rows = functional_acknowledgement(group, f"{number:04d}", kind=kind, detail=detail, separators=separators)
-        release = _at(group.gs, 8)
+        release = _at(group.gs, 8) or f"{version}0"
         gs = GroupHeader(ACKNOWLEDGEMENT_GROUP, _at(group.gs, 3), _at(group.gs, 2), when, number, release)
         written.append(write_group(gs, [write_set(rows or [], separators)], separators))
     answers = [[_plain(value, separators) for value in ta1]] if ta1 else []

@@ -178,7 +178,8 @@ class Reader:
         while opened is None:
             self._look_ahead(LOOK_AHEAD)
             text = self._source.text
-            found = _HEADER.search(text, self._at)
+            # right behind an interchange it needs nothing before it
+            found = (not size and _HEADER_HERE.match(text, self._at)) or _HEADER.search(text, self._at)
             stop = found.start() if found else max(self._at, len(text) - 16) if not self._source.ended else len(text)
             if found and len(text) - stop < LOOK_AHEAD and not self._source.ended:
                 sample, size = self._pass(stop, sample, size)
@@ -199,7 +200,7 @@ class Reader:
             self._found = True
         if sample.strip(_BLANK + "\xef\xbb\xbf\ufeff"):
             self._found = self._found or code is Code.INTERCHANGE_HEADER_INVALID
-            finding = self._tolerate.finding(code, segment="ISA", value=sample[:80])
+            finding = self._tolerate.finding(code, segment="ISA", value=sample.strip(_BLANK)[:80])
             yield Skipped(start, size, sample, finding)
         if opened is None:
             return False
@@ -265,6 +266,11 @@ class Reader:
                 else:
                     yield self._close_group(row)
             elif tag == "IEA":
+                if len(row) > 3 and row[2][-3:].upper() == "ISA" and self._source.text is text:
+                    glued = _HEADER_HERE.search(text, at)  # of a file laid behind this one, which lacked its last end
+                    if glued is not None and self._is_header(glued.start()):
+                        self._at, terminated = glued.start(), False
+                        row = [*row[:2], row[2][:-3]]
                 if not terminated:
                     self._strays.append(self._tolerate.finding(Code.FINAL_TERMINATOR_MISSING, segment="IEA"))
                 yield from self._close_interchange(row)

@@ -74,7 +74,7 @@ def read_isa(text: str) -> tuple[Separators, list[str], int]:
         return short
     tail = fields[ISA_ELEMENTS]
     component, terminator, ending, used = _tail(tail, element, text[start:])
-    if terminator is None:
+    if terminator is None or terminator == element:
         short = _without_isa16(text, element, fields)
         if short is None:
             raise NotX12("no segment terminator behind ISA16")
@@ -119,6 +119,8 @@ def _tail(tail: str, element: str, rest: str) -> tuple[str, str | None, str, int
     second = compact[len(first) :]
     if second:
         end = _character(second)
+        if end.isalnum():
+            return first, None, "", 0
         used = len(body) - len(second) + len(end)
         return first, end, _ending(blank), used if body == compact else len(body)
     # one character: ISA16 before a line break that ends segments, or a terminator in ISA16's place

@@ -34,7 +34,7 @@ class Splitter:
         """
         separators = self.separators
         element = separators.element
-        if raw.isascii() and not (separators.ending and self._indented in raw):
+        if raw.isascii() and self._indented not in raw:
             segments = raw.split(self._lead)
             rows = [segment.split(element) for segment in segments]
             breaks = len(segments) - 1

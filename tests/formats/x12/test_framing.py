@@ -178,6 +178,30 @@ def test_noise_between_interchanges_is_skipped_and_said() -> None:
     assert len(sets(found)) == 2
 
 
+def test_a_file_behind_another_that_lacks_its_last_terminator_is_read() -> None:
+    found = frames(an_interchange()[:-1] + an_interchange(number="000000002"))
+    assert [one.control_number for one in sets(found)] == ["0001", "0001"]
+    assert codes(found) == ["final-terminator-missing"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["ISA*00*junk~", an_interchange()[:104] + "X*>~", an_interchange().partition("GS*")[0].replace(">", "&gt;")],
+    ids=["too short", "an element too many", "escaped for HTML"],
+)
+def test_a_header_whose_separators_collide_hides_nothing_behind_it(header: str) -> None:
+    found = frames(header + an_interchange())
+    assert isinstance(found[0], Skipped)
+    assert codes(found) == ["interchange-header-invalid"]
+    assert len(sets(found)) == 1
+
+
+def test_a_blank_behind_each_terminator_is_an_indentation() -> None:
+    found = frames(an_interchange(end="~ "))
+    assert sets(found)[0].rows == rows(a_set())
+    assert codes(found) == ["segments-indented"]
+
+
 def test_isa_in_words_and_data_opens_nothing() -> None:
     text = "LISA*IS*NOT*A*HEADER\n" + an_interchange([a_group([a_set([*ORDER[:1], "N1*ISA*ISA", *ORDER[2:]])])])
     found = frames(text)
