@@ -122,7 +122,7 @@ class FileReading:
     def _turn(self) -> Portion:
         full, self.portion = self.portion, Portion(interchanges=[self.current])
         at = {"documents": self._read, "refused": self._refused}
-        full.turn = Turn.at(at, self.current)
+        full.turn = Turn.at(at, self.current, self.current.line)
         return full
 
     def _staged(self, part: Part) -> Staged:

@@ -55,6 +55,8 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
         outcomes[id(going_on)] = Outcome.RELEASED if going_on.status in ANSWERED and going_on.closed else None
         going_on.waiting = going_on.waiting or outcomes[id(going_on)] is None
     _write_documents(tx, house, portion, numbers, outcomes)
+    if going_on is not None and going_on.waiting:
+        going_on.line.queued = True
     for one in closed:
         if one.waiting:
             portion.alerts += _move_staged(tx, one, outcomes[id(one)])
@@ -67,7 +69,8 @@ def store(tx: Tx, house: House, portion: Portion) -> dict[str, Any] | None:
     raise_alerts(tx, dated(tx, book, portion.alerts))
     if portion.turn is None:
         return None
-    return {"reader": portion.turn.reader, "interchange": going_on.id if going_on else None}
+    open_one = going_on.id if going_on else None
+    return {"reader": portion.turn.reader, "interchange": open_one, "queued": portion.turn.line.queued}
 
 
 ANSWERED = frozenset({InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL, InterchangeStatus.REJECTED})
@@ -348,7 +351,8 @@ def _write_documents(
         if status is DocumentStatus.INVALID:
             portion.alerts.append(_document_rejected(number, values))
         if stage == "translate" and staged.carried is not None:
-            if outcome is None or staged.interchange.waiting:  # in the order of the file: after those staged before
+            one = staged.interchange
+            if outcome is None or one.waiting or one.line.queued:  # in the order of the file: after those staged before
                 gist = staged.carried.gist
                 kept.append((number, staged.carried.form))
                 row |= gist.columns() | {"gist": gist.json(), "stage": "route"}

@@ -52,6 +52,13 @@ class Group:
 
 
 @dataclass(slots=True)
+class Line:
+    """The documents of one transmission on their way to `route`."""
+
+    queued: bool = False  # some wait for that stage: those of later interchanges go behind them
+
+
+@dataclass(slots=True)
 class Interchange:
     """One ISA..IEA while it is read."""
 
@@ -72,6 +79,7 @@ class Interchange:
     agreement: str = ""  # of a file without an envelope; where there is one, its groups say
     head: str = ""  # of a file: what of its beginning each of its documents is read with
     refused: int = 0  # documents of a file that cannot be used
+    line: Line = field(default_factory=Line)
 
     def kept(self) -> str:
         """What its row keeps of it, to read its documents again or to go on reading after a crash."""
@@ -97,11 +105,12 @@ class Turn:
     reader: dict[str, Any]  # its state
     open: Interchange | None  # which goes on in the next portion; that one may have been read when this is stored
     kept: Mapping[int, str]  # what is kept of `open` and of each of its groups, as they stood here; by identity
+    line: Line
 
     @classmethod
-    def at(cls, reader: dict[str, Any], current: Interchange | None) -> Turn:
+    def at(cls, reader: dict[str, Any], current: Interchange | None, line: Line) -> Turn:
         parts: list[Interchange | Group] = [] if current is None else [current, *current.groups]
-        return cls(reader, current, {id(part): part.kept() for part in parts})
+        return cls(reader, current, {id(part): part.kept() for part in parts}, line)
 
 
 @dataclass(slots=True)

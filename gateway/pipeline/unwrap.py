@@ -46,7 +46,7 @@ from gateway.lifecycle import InterchangeStatus, TransmissionStatus
 from gateway.pipeline import files, release
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
-from gateway.pipeline.staging import Group, Interchange, Portion, Staged, Terms, Turn, as_json, findings_of
+from gateway.pipeline.staging import Group, Interchange, Line, Portion, Staged, Terms, Turn, as_json, findings_of
 from gateway.pipeline.translate import Carried, NotCarried, carry
 from gateway.store import lease, payloads
 from gateway.store.schema import document, functional_group, interchange, transmission
@@ -120,6 +120,7 @@ class _Reading:
         self.current: Interchange | None = None
         self.group: Group | None = None
         self.row: Any = None
+        self.line = Line()
         self.found = False  # an interchange in this transmission
 
     def read(self, row: Any) -> Iterator[Portion]:
@@ -127,6 +128,7 @@ class _Reading:
         self.row, self.current, self.group, self.portion = row, None, None, Portion()
         state = json.loads(row.resume_state) if row.resume_state else None
         self.found = state is not None
+        self.line = Line(queued=state is not None and state.get("queued", False))
         if state is None or "documents" in state["reader"]:
             start = next(self._chunks(row), b"")
             if not files.enveloped(start):
@@ -187,7 +189,7 @@ class _Reading:
         full, self.portion = self.portion, Portion()
         if self.current is not None:
             self.portion.interchanges.append(self.current)
-        full.turn = Turn.at(reader, self.current)
+        full.turn = Turn.at(reader, self.current, self.line)
         return full
 
     def _resume(self, interchange_id: int | None) -> None:
@@ -219,6 +221,7 @@ class _Reading:
         if stored is None:
             raise LookupError(f"interchange {interchange_id} is gone")
         kept = json.loads(stored.findings)
+        self.line.queued = True
         self.current = Interchange(
             self.row,
             {column.name: getattr(stored, column.name) for column in interchange.c},
@@ -230,6 +233,7 @@ class _Reading:
             aside=Alert(**kept["aside"]) if kept["aside"] else None,
             staged=True,
             waiting=True,
+            line=self.line,
         )
         self.current.digest = hashlib.sha256()
         by_group: dict[int, list[SetOutcome]] = {}
@@ -325,7 +329,9 @@ class _Reading:
             "size": None,
             "payload_id": self.row.payload_id,
         }
-        self.current = Interchange(self.row, values, isa, frame.separators, findings=list(frame.findings))
+        self.current = Interchange(
+            self.row, values, isa, frame.separators, findings=list(frame.findings), line=self.line
+        )
         self.current.digest = hashlib.sha256()
         self.portion.interchanges.append(self.current)
         self._who(self.current)

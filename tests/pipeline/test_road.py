@@ -322,6 +322,28 @@ def test_a_reader_that_dies_between_portions_goes_on_where_it_was(
     assert [row.status for row in road.rows(schema.interchange, direction="in")[2:]] == ["duplicate"] * 2
 
 
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("sets", [6, 7])  # the second interchange is read with the end of the first, or after it
+def test_interchanges_of_a_file_are_used_in_their_order_though_the_first_was_staged(
+    road: Road, monkeypatch: pytest.MonkeyPatch, sets: int, dies: bool
+) -> None:
+    monkeypatch.setattr(unwrap, "HELD", 40 if dies else 0)
+    monkeypatch.setattr(unwrap, "PORTION", 3)
+    first = interchange([order(f"HP-{n}", f"{n:04d}", lines=1) for n in range(1, sets + 1)])
+    more = [interchange([order(f"HP-{n}", quantity="48")], number=n, group=n) for n in (2, sets)]
+    road.receive(first + b"".join(more))
+    if dies:
+        with road.store.begin() as tx:
+            (row,) = lease.claim(tx, schema.transmission, "unwrap", "dies", 10, 1)
+        reading = unwrap._Reading(road.house, [row]).read(row)
+        unwrap._store(road.house, row, [next(reading)])
+    road.work()
+    became = [(row.business_key, row.status) for row in road.rows(schema.document, set_id="850")]
+    assert became == [*((f"HP-{n}", "done") for n in range(1, sets + 1)), ("HP-2", "held"), (f"HP-{sets}", "held")]
+    told = [json.loads(row.data)["order_number"] for row in road.rows(schema.event, type="order.received")]
+    assert told == [f"HP-{n}" for n in range(1, sets + 1)]
+
+
 @pytest.mark.parametrize("held", [1, 2, 40])
 def test_what_an_interchange_is_worth_does_not_depend_on_how_much_of_it_waits_in_memory(
     road: Road, monkeypatch: pytest.MonkeyPatch, held: int
