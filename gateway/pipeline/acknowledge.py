@@ -221,7 +221,7 @@ def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str
     alerts = []
     for one, row in answers:
         said = answer_of_ta1(row)
-        if said.outcome is not TheirVerdict.REJECTED:
+        if said.outcome is not TheirVerdict.REJECTED or one.status not in _USED:
             continue
         number = (said.interchange_control_number or "").rjust(9, "0")
         ours = tx.first(
@@ -247,6 +247,10 @@ def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str
         if ours is not None:
             tx.execute(update(interchange).where(interchange.c.id == ours.id).values(status=InterchangeStatus.REJECTED))
     raise_alerts(tx, alerts)
+
+
+_USED = frozenset({InterchangeStatus.STAGED, InterchangeStatus.ACCEPTED, InterchangeStatus.PARTIAL})
+"""An interchange whose TA1 counts: not one of the other lane, a stranger's, or one that is refused itself."""
 
 
 def _refused(tx: Tx, interchange_id: int) -> list[str]:

@@ -169,6 +169,27 @@ def test_what_they_did_not_even_open_goes_anew(road: Road) -> None:
     assert road.rows(schema.document, id=ours.id)[0].status == "awaiting-confirmation"
 
 
+@pytest.mark.parametrize(
+    ("usage", "sender", "end"),
+    [
+        ("T", "HARBORPINE", "IEA*0*000000901~"),
+        ("P", "SOMEBODYELSE", "IEA*0*000000901~"),
+        ("P", "HARBORPINE", "IEA*0*000000902~"),
+        ("P", "HARBORPINE", ""),
+    ],
+    ids=["of the other lane", "a stranger's", "in a broken envelope", "in one that is cut off"],
+)
+def test_a_ta1_that_is_not_theirs_to_say_refuses_nothing(road: Road, usage: str, sender: str, end: str) -> None:
+    an_answer_was_sent(road)
+    (ours,) = road.rows(schema.document, direction="out", set_id="855")
+    (envelope,) = road.rows(schema.interchange, id=ours.interchange_id)
+    head = interchange([], number=901, usage=usage, sender=sender).split(b"~")[0]
+    road.receive(head + f"~TA1*{envelope.control_number}*261120*1305*R*006~{end}".encode(), name="TA1")
+    road.work()
+    assert road.rows(schema.document, id=ours.id)[0].status == ours.status
+    assert "answer-refused" not in open_items(road)
+
+
 def test_an_older_envelope_sent_again_says_nothing_of_a_document_that_goes_in_another(road: Road) -> None:
     an_answer_was_sent(road)
     (group,) = [row for row in road.rows(schema.functional_group) if row.functional_id == "PR"]

@@ -53,6 +53,33 @@ _REASONS = {
 }
 
 
+# TA105 in our words, where no check of ours says it; with the element of ISA it speaks of
+_NOTES: dict[str, tuple[int | None, str]] = {
+    "002": (11, "they do not take this standard"),
+    "003": (12, "they do not take this version of the envelope"),
+    "004": (None, "the segment terminator is not one they take"),
+    "005": (5, "our qualifier is not one they know"),
+    "006": (6, "our id is not one they know"),
+    "007": (7, "their qualifier is not as they know it"),
+    "008": (8, "their id is not as they know it"),
+    "009": (8, "nobody there has the id we sent it to"),
+    "010": (1, "the authorization qualifier is wrong"),
+    "011": (2, "the authorization is wrong"),
+    "012": (3, "the security qualifier is wrong"),
+    "013": (4, "the password is wrong"),
+    "014": (9, "the date is wrong"),
+    "015": (10, "the time is wrong"),
+    "016": (11, "the standards body or repetition separator is wrong"),
+    "017": (12, "the version of the envelope is wrong"),
+    "018": (13, "the interchange number is not a number"),
+    "019": (14, "the request for a TA1 is wrong"),
+    "020": (15, "the usage (test or production) is not the one they expect here"),
+    "024": (None, "something inside it is wrong, for example its GS"),
+    "026": (None, "the element separator is not one they take"),
+    "027": (16, "the component separator is not one they take"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A partner's verdict on an interchange, a group or a set of ours."""
@@ -118,7 +145,9 @@ def _finding(known: dict[str, Code], standard: str, **place: object) -> Finding:
 def answer_of_ta1(ta1: Row) -> Answer:
     """A TA1 segment."""
     note = _at(ta1, 5)
-    findings = () if note in ("", "000") else (_finding(_INTERCHANGE, note, segment="ISA"),)
+    element, said = _NOTES.get(note, (None, None))
+    named = _finding({} if said else _INTERCHANGE, note, segment="ISA", element=element, expected=said)
+    findings = () if note in ("", "000") else (named,)
     outcome = _OUTCOMES.get(_at(ta1, 4), Outcome.UNKNOWN)
     return Answer("TA1", outcome, findings, interchange_control_number=_at(ta1, 1))
 

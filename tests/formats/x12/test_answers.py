@@ -64,6 +64,12 @@ def test_ta1_answers_an_interchange(code: str, outcome: Outcome) -> None:
     assert answer.findings[0].code == "interchange-control-number-mismatch"
 
 
+def test_a_ta1_says_which_value_of_ours_they_do_not_know() -> None:
+    (found,) = answer_of_ta1(["TA1", "000000007", "260115", "0930", "R", "006"]).findings
+    assert (found.code, found.segment, found.element) == ("refused-by-partner", "ISA", 6)
+    assert message_and_remedy(found)[0] == "They do not accept what we sent: our id is not one they know."
+
+
 def test_an_824_names_the_document_and_the_words_of_its_refusal() -> None:
     text = [
         "ST*824*0001",
