@@ -43,7 +43,8 @@ def opened_store() -> Iterator[Store]:
         raise Stop(str(error)) from None
     with opened as store:
         if missing := store.pending_migrations():
-            raise Stop(f"the database is {len(missing)} steps behind this version; run `gateway migrate` first")
+            behind = f"{len(missing)} step{'s' * (len(missing) > 1)}"
+            raise Stop(f"the database is {behind} behind this version; run `gateway migrate` first")
         yield store
 
 

@@ -213,7 +213,8 @@ def codes(
         path = folders()["partners"] / name / "codes" / f"{table}.csv"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        print(f"{shown(target)}: {path.read_text('utf-8').strip().count(chr(10))} rows. `gateway apply` publishes it.")
+        count = text.strip().count("\n")
+        print(f"{shown(target)}: {count} row{'s' * (count > 1)}. `gateway apply` publishes it.")
         return
     try:
         rows = Rows.of(code_files(name, before))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ from gateway.cli.story.rehearsal import Rehearsal, Step, rehearse
 from gateway.mapping import Library, MapFaults
 from gateway.mapping.judge import Case, Verdict, judge, read_usual
 from gateway.partners.book import examine
-from gateway.partners.faults import ProfileFaults, nearest
+from gateway.partners.faults import Fault, ProfileFaults, nearest
 from gateway.pipeline.proofreading import proofread
 
 app = typer.Typer(add_completion=False)
@@ -61,9 +61,12 @@ def judge_maps(
     wires of its profile, by the gateway and a simulated partner; then comes what is missing before production.
     Exit code 0: every map holds and has an approved case, and every step was played. 1: not so.
     """
-    said, library, _ = examine(written())
+    said, library, faults = examine(written())
     wanted = _maps(
-        names or [], library, {p: [a.map for a in said.agreements.values() if a.partner == p] for p in said.partners}
+        names or [],
+        library,
+        {p: [a.map for a in said.agreements.values() if a.partner == p] for p in said.partners},
+        [fault for fault in faults if fault.file.split("/")[1] in (names or [])],
     )
     usual = read_usual(library.files["usual.yaml"]) if "usual.yaml" in library.files else {}
     cases = folders()["maps"].parent / "sample_docs" / "maps"
@@ -84,7 +87,7 @@ def _partner(name: str, judged: list[Judged], *, as_json: bool, live: bool) -> b
     try:
         book = proofread(written())
     except ProfileFaults as faults:
-        raise Stop(f"the profiles have faults:\n{faults}") from None
+        raise _faulty(faults.faults) from None
     with tempfile.TemporaryDirectory(prefix="gateway-test-") as folder:
         try:
             played = rehearse(book.files, name, Path(folder))
@@ -111,12 +114,18 @@ def _partner(name: str, judged: list[Judged], *, as_json: bool, live: bool) -> b
     return held
 
 
+def _faulty(faults: Sequence[Fault]) -> Stop:
+    return Stop("the profiles have faults:\n" + "\n".join(map(str, faults)))
+
+
 NO_MAPS = "No map stands between: what they exchange with us is our own JSON."
 MARKS = {"met": "[x]", "missing": "[ ]", "open": "[?]"}
 
 
-def _maps(names: list[str], library: Library, partners: dict[str, list[str | None]]) -> list[str]:
-    """The maps that names mean: a map is itself, a partner is all maps of its agreements."""
+def _maps(names: list[str], library: Library, partners: dict[str, list[str | None]], faults: list[Fault]) -> list[str]:
+    """The maps that names mean: a map is itself, a partner is all maps of its agreements, if it has no `faults`."""
+    if faults:
+        raise _faulty(faults)
     known = library.names()
     if not names:
         return known

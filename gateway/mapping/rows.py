@@ -76,7 +76,8 @@ def _yaml(file: str, text: str) -> Mapping[str, Raw]:
 
 def _csv(file: str, text: str) -> Mapping[str, Raw]:
     table = file.rpartition("/")[2].removesuffix(".csv")
-    reader = csv.reader(io.StringIO(text))
+    mark = next((mark for mark in ";\t" if text.lower().startswith(f"word{mark}")), ",")  # as spreadsheets save it
+    reader = csv.reader(io.StringIO(text), delimiter=mark)
     heading = [cell.strip().lower() for cell in next(reader, [])]
     if heading[:2] != ["word", "code"]:
         said = "the first row of a code table must be its heading"
@@ -95,4 +96,6 @@ def _csv(file: str, text: str) -> Mapping[str, Raw]:
             rows[word] = Raw(word, rows[word].origin, f"{rows[word].value} {code}")  # another spelling, read only
         else:
             rows[word] = Raw(word, origin, code)
+    if not rows:
+        raise MapFaults([Fault(file, 1, "a code table without a row", "write our word,their code, one a line")])
     return {"codes": Raw("codes", Origin(file, 1), None, {table: Raw(table, Origin(file, 1), None, rows)})}

@@ -78,8 +78,9 @@ def in_words(text: str, error: yaml.YAMLError) -> tuple[int, str, str]:
             said = "this line is indented deeper than the one above, which has its value already"
             return line, said, "indent it like its neighbours"
         return line, "a second `:` stands in this line", "put the value in quotes, or check the indent"
+    last = len(text.rstrip().splitlines())  # what is not closed is noticed behind it
     for said, at_its_beginning, meant, remedy in _MEANT:
         if said in problem:
-            return began.line + 1 if at_its_beginning and began is not None else line, meant, remedy
+            return min(began.line + 1 if at_its_beginning and began is not None else line, last), meant, remedy
     remedy = "check indent, quotes and brackets of this line and the one above"
     return line, f"this is no YAML: {problem}", remedy

@@ -93,6 +93,7 @@ def test_explain_of_nothing_names_the_nearest(deployment: Deployment, name: str,
     [
         (b"wort,code\ncase,CS\n", "unit.csv:1: the first row of a code table must be its heading"),
         (b"word,code\ncase,\n", "unit.csv:2: a row of a code table needs both cells"),
+        (b"word,code\n", "unit.csv:1: a code table without a row"),
         (b"word,code\ncase,CS\nbox,CS\n", "CS is both case and box"),
         (b"word,code\ncase,CS\ncaf\xe9,CF\n", "unit.csv:3: byte E9 is no UTF-8 text"),
     ],
@@ -113,3 +114,11 @@ def test_a_code_table_is_imported_from_csv(deployment: Deployment) -> None:
     told = deployment.run(app, "codes", "harbor-pine", "--json").output.splitlines()
     assert [(one["word"], one["code"]) for one in map(json.loads, told)] == [("case", "CS"), ("pack", "PK")]
     assert deployment.run(check).exit_code == 0
+
+
+def test_a_code_table_is_imported_as_a_spreadsheet_of_europe_saves_it(deployment: Deployment) -> None:
+    (deployment.folder / "theirs.csv").write_bytes(b"\xef\xbb\xbfword;code;note\r\ncase;CS;a, b\r\n")
+    table = ("--table", "unit", "--import", str(deployment.folder / "theirs.csv"))
+    assert "1 row." in deployment.run(app, "codes", "harbor-pine", *table).output
+    (told,) = map(json.loads, deployment.run(app, "codes", "harbor-pine", "--json").output.splitlines())
+    assert (told["word"], told["code"]) == ("case", "CS")

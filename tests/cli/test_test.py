@@ -31,3 +31,10 @@ def test_an_unknown_name_is_a_sentence(deployment: Deployment) -> None:
     done = deployment.run(app, "x12-810-invoic")
     assert done.exit_code == 2
     assert "did you mean x12-810-invoice" in done.output
+
+
+def test_a_partner_whose_profile_has_faults_is_not_unknown(deployment: Deployment) -> None:
+    (deployment.folder / "partners/harbor-pine/partner.yaml").write_text("name: [\n", "utf-8")
+    done = deployment.run(app, "harbor-pine", "--maps-only")
+    assert done.exit_code == 2
+    assert "harbor-pine/partner.yaml:1: a value is missing" in done.output

@@ -619,6 +619,12 @@ def test_a_file_of_another_shape(text: str, said: str) -> None:
     assert any(fault.file == INDUSTRY and said in fault.text for fault in faults)
 
 
+def test_what_is_never_closed_is_shown_in_a_line_that_is_there() -> None:
+    (fault,) = faults_in({**FILES, PARTNER: "name: [\n\n"})
+    assert (fault.file, fault.line) == (PARTNER, 1)
+    assert "a bracket that opens in it is not closed" in fault.text
+
+
 def test_deep_nesting_is_refused() -> None:
     deep = "".join(f"{'  ' * n}a:\n" for n in range(40))
     assert any("nested too deeply" in fault.text for fault in faults_in({**FILES, INDUSTRY: deep}))
