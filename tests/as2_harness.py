@@ -1,14 +1,12 @@
 """A worker or a web process with an AS2 connection, and a place where it is to die.
 
-    python -m tests.as2_harness URL FOLDER worker [MOMENT NTH]     works until nothing is owed, or dies
-    python -m tests.as2_harness URL FOLDER web PORT [MOMENT NTH]   serves until it is ended, or dies
-
-FOLDER holds the profiles (`as2_site.as2_book`). Everything here is what `gateway run` runs.
+`work` runs until nothing is owed, or dies; `serve` until it is ended, or dies. The folder holds the profiles
+(`as2_site.as2_book`). Everything here is what `gateway run` runs.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import threading
 from pathlib import Path
 
@@ -23,10 +21,11 @@ from gateway.settings import Settings
 from gateway.store import schema
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
-from gateway.worker.moments import Moment, Reached, nothing
+from gateway.worker.moments import Moment
 from gateway.worker.road import deliveries, stages
+from gateway.worker.supervisor import LIFE
 from gateway.worker.worker import Worker
-from tests.conftest import KEY
+from tests.store.rows import KEY
 from tests.worker.harness import dies_at
 
 MAPS = Path(__file__).parent.parent / "maps"
@@ -46,16 +45,19 @@ def house_of(store: Store, folder: Path) -> House:
     return House(store, lambda: book, dict, sender)
 
 
-def work(store: Store, house: House, reached: Reached) -> None:
-    worker = Worker(store, stages(house), deliveries=deliveries(house), reached=reached)
+def work(url: str, folder: Path, moment: Moment | None = None, nth: int = 1) -> None:
+    os.environ[LIFE] = "test"
+    with Store.open(url, Keys.single(KEY)) as store:
+        house = house_of(store, folder)
+        worker = Worker(store, stages(house), deliveries=deliveries(house), reached=dies_at(moment, nth))
 
-    def until_done() -> None:
-        while owed(store):
-            threading.Event().wait(0.05)
-        worker.stop()
+        def until_done() -> None:
+            while owed(store):
+                threading.Event().wait(0.05)
+            worker.stop()
 
-    threading.Thread(target=until_done, daemon=True).start()
-    worker.run()
+        threading.Thread(target=until_done, daemon=True).start()
+        worker.run()
 
 
 def owed(store: Store) -> int:
@@ -67,25 +69,11 @@ def owed(store: Store) -> int:
         return int(sending + view.scalar(select(func.count()).where(transmission.stage.is_not(None))))
 
 
-def serve(store: Store, house: House, folder: Path, port: int, reached: Reached) -> None:
+def serve(url: str, folder: Path, port: int, moment: Moment | None = None, nth: int = 1) -> None:
     from gateway.api.serving import application  # a worker does not need it, and it takes half a second
 
-    app = application(store, house, Settings(home=folder), reached)
-    import uvicorn
-
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
-
-
-def main(url: str, folder: str, what: str, *rest: str) -> None:
-    moments = [part for part in rest if not part.isdigit()]
-    reached = dies_at(Moment(moments[0]), int(rest[-1])) if moments else nothing
     with Store.open(url, Keys.single(KEY)) as store:
-        house = house_of(store, Path(folder))
-        if what == "worker":
-            work(store, house, reached)
-        else:
-            serve(store, house, Path(folder), int(rest[0]), reached)
+        app = application(store, house_of(store, folder), Settings(home=folder), dies_at(moment, nth))
+        import uvicorn
 
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

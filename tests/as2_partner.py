@@ -56,7 +56,7 @@ class As2Partner:
         return mdn
 
     def post(self, url: str, mdn: Mdn) -> int:
-        return httpx.post(url, headers=mdn.headers, content=mdn.body, timeout=60).status_code
+        return httpx.post(url, headers=mdn.headers, content=mdn.body, timeout=60, verify=False).status_code
 
 
 @contextmanager

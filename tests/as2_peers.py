@@ -124,7 +124,7 @@ def mock_edi_peer() -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         for _ in range(100):
             try:
-                httpx.get(f"{url}/_mock/state")
+                httpx.get(f"{url}/_mock/state", verify=False)
                 break
             except httpx.ConnectError:
                 time.sleep(0.1)

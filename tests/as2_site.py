@@ -76,7 +76,7 @@ class As2Site:
         return owe(self.road.store, content)
 
     def post(self, headers: list[tuple[str, str]], body: bytes) -> httpx.Response:
-        return httpx.post(f"{self.address}/as2", headers=headers, content=body, timeout=60)
+        return httpx.post(f"{self.address}/as2", headers=headers, content=body, timeout=60, verify=False)
 
     def send(self, data: bytes, message_id: str = "", *, side: Partnership | None = None) -> httpx.Response:
         made = self.message(data, message_id, side=side)

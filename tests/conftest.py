@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
+from tests.store.rows import KEY
 
 # How long an example takes says what else the machine does; speed is measured in benchmarks/. What lands is judged by
 # the same examples every time (.ci/run); new ones are looked for wherever else the tests run.
@@ -30,7 +31,6 @@ settings.register_profile(
 )
 settings.load_profile("gateway")
 
-KEY = bytes(range(32))
 _numbers = itertools.count()
 
 

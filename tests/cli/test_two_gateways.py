@@ -17,7 +17,7 @@ from cutting_proxy import Fault
 from two_gateways import RETAILER, SUPPLIER, Side, at_rest, buy, certificates, statuses, two_gateways, until
 
 from gateway.store import schema
-from tests.conftest import KEY
+from tests.store.rows import KEY
 
 pytestmark = [pytest.mark.story, pytest.mark.faults]
 MESSAGES, RECEIPTS = False, True

@@ -19,7 +19,7 @@ from gateway.pipeline.house import House
 from gateway.store import lease, schema
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
-from tests.conftest import KEY
+from tests.store.rows import KEY
 
 SETS, PORTION = 400, 40  # ten portions, more than the tries of a row that gets nowhere
 

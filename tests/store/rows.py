@@ -7,6 +7,8 @@ from typing import Any
 from gateway.store import ids, schema
 from gateway.store.engine import Tx
 
+KEY = bytes(range(32))  # of every store of the tests, and of the processes that they start
+
 
 def deliveries(tx: Tx, n: int, *, target: str = "erp", key: str | None = None, **values: Any) -> list[int]:
     """Deliveries that are due now, one after the other; returns their ids."""

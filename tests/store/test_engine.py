@@ -122,9 +122,8 @@ GREEDY = """
 import sys
 from gateway.store import schema
 from gateway.store.engine import Store
-from tests.conftest import KEY
 from gateway.store.crypto import Keys
-from tests.store.rows import documents
+from tests.store.rows import KEY, documents
 with Store.open(sys.argv[1], Keys.single(KEY)) as store:
     for _ in range(1000):
         with store.begin() as tx:

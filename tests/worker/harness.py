@@ -1,7 +1,6 @@
 """A worker process for the fault tests: a small road with every kind of work, and a place where it is to die.
 
-    python -m tests.worker.harness URL road PORT [MOMENT NTH]     works until nothing is owed, or dies
-    python -m tests.worker.harness URL door FROM TO [MOMENT NTH]  stores arrivals, prints each acknowledged one, or dies
+`work` runs until nothing is owed, or dies; `stand_at_the_door` stores arrivals and tells of each stored one, or dies.
 
 The road: document -> stage "read" -> stage "tell" (an event and a delivery with its bytes, in one commit) -> sent to
 the receiver. Everything the worker does in service happens here too; only the pipeline is smaller.
@@ -14,10 +13,10 @@ import itertools
 import os
 import random
 import signal
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from multiprocessing.connection import Connection
 from typing import Any
 
 from sqlalchemy import func, select
@@ -31,14 +30,16 @@ from gateway.worker.deliveries import Again, Deliveries, Tried
 from gateway.worker.moments import Moment, Reached, nothing
 from gateway.worker.stage import Stage
 from gateway.worker.worker import Worker
-from tests.conftest import KEY
+from tests.store.rows import KEY
 
 LEASE_US = 1_000_000
 THREADS = 8
 
 
-def dies_at(moment: Moment, nth: int) -> Reached:
+def dies_at(moment: Moment | None, nth: int) -> Reached:
     """A `Reached` that kills this process when a moment is reached for the nth time."""
+    if moment is None:
+        return nothing
     passed = itertools.count(1)
 
     def reached(now: Moment) -> None:
@@ -139,7 +140,7 @@ def owed(store: Store) -> int:
         )
 
 
-def door(store: Store, names: Sequence[str], reached: Reached) -> None:
+def door(store: Store, names: Sequence[str], told: Connection, reached: Reached) -> None:
     def receive(tx: Tx, arrivals: Sequence[str]) -> list[int]:
         known = {row.transport_id: row.id for row in tx.by_ids(schema.transmission, arrivals, column="transport_id")}
         fresh = [name for name in arrivals if name not in known]
@@ -151,24 +152,18 @@ def door(store: Store, names: Sequence[str], reached: Reached) -> None:
     committer: Committer[str, int] = Committer(store, receive, batch=5, reached=reached)
 
     def acknowledge(name: str, future: Future[int]) -> None:
-        sys.stdout.write(f"{name} {future.result()}\n")
-        sys.stdout.flush()
+        told.send((name, future.result()))
 
     for name in names:
         committer.submit(name).add_done_callback(lambda future, name=name: acknowledge(name, future))  # type: ignore[misc]
     committer.close()
 
 
-def main(url: str, what: str, *rest: str) -> None:
-    numbers = [part for part in rest if part.isdigit()]
-    moments = [part for part in rest if not part.isdigit()]
-    reached = dies_at(Moment(moments[0]), int(numbers[-1])) if moments else nothing
+def work(url: str, port: int, moment: Moment | None = None, nth: int = 1) -> None:
     with Store.open(url, Keys.single(KEY)) as store:
-        if what == "road":
-            road(store, int(numbers[0]), reached)
-        else:
-            door(store, [f"arrival {n}" for n in range(int(numbers[0]), int(numbers[1]))], reached)
+        road(store, port, dies_at(moment, nth))
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def stand_at_the_door(url: str, count: int, told: Connection, moment: Moment | None = None, nth: int = 1) -> None:
+    with Store.open(url, Keys.single(KEY)) as store:
+        door(store, [f"arrival {n}" for n in range(count)], told, dies_at(moment, nth))

@@ -5,10 +5,7 @@ The worker and the web process are those of `gateway run`. The partner's server 
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ import pytest
 from as2_pair import Entropy
 from as2_partner import As2Partner, as2_partner
 from as2_site import OURS, THEIRS, as2_book, certificates, owe
+from forked import ended, start
 from road_documents import interchange, order
 
 from gateway.as2.build import Document, build
@@ -29,7 +27,8 @@ from gateway.cli.story.parties import free_port
 from gateway.store import lease, payloads, schema
 from gateway.store.engine import Store
 from gateway.worker.moments import Moment
-from gateway.worker.supervisor import LIFE, owner
+from gateway.worker.supervisor import owner
+from tests.as2_harness import serve, work
 
 pytestmark = pytest.mark.faults
 
@@ -51,15 +50,11 @@ def partner(pair: Pair) -> Iterator[As2Partner]:
         yield served
 
 
-def start(url: str, folder: Path, *arguments: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.as2_harness", url, str(folder), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], env={**os.environ, LIFE: "test"})
-
-
 def run_worker(store: Store, folder: Path, *death: object) -> int:
     """How it ended; what it had is taken back, as its supervisor does."""
-    process = start(store.url.render_as_string(hide_password=False), folder, "worker", *death)
-    code = process.wait(60)
+    process = start(work, store.url.render_as_string(hide_password=False), folder, *death)
+    code = ended(process)
+    assert process.pid is not None
     with store.begin() as tx:
         lease.expire(tx, owner("test", process.pid))
     return code
@@ -128,23 +123,23 @@ class serving:
     """The web process, up."""
 
     def __init__(self, url: str, folder: Path, port: int, *death: object) -> None:
-        self.process = start(url, folder, "web", port, *death)
+        self.process = start(serve, url, folder, port, *death)
         self.address = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> serving:
         until = time.monotonic() + 60
         while True:
             try:
-                httpx.get(f"{self.address}/healthz")
+                httpx.get(f"{self.address}/healthz", verify=False)
                 return self
             except httpx.TransportError:
                 assert time.monotonic() < until, "the web process does not answer"
-                assert self.process.poll() is None, "the web process ended"
+                assert self.process.is_alive(), "the web process ended"
                 time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        ended(self.process)
 
 
 @pytest.mark.parametrize(("database_kind", "moment"), cut(AT_THE_DOOR))
@@ -160,12 +155,14 @@ def test_an_endpoint_that_dies_before_or_after_its_commit(
     body = message.body()
 
     def send() -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{port}/as2", headers=message.headers, content=body, timeout=60)
+        return httpx.post(
+            f"http://127.0.0.1:{port}/as2", headers=message.headers, content=body, timeout=60, verify=False
+        )
 
     with serving(database_url, tmp_path, port, moment, 1) as first:
         with pytest.raises(httpx.TransportError):
             send()
-        assert first.process.wait(60) == -signal.SIGKILL, f"never reached: {moment}"
+        assert ended(first.process) == -signal.SIGKILL, f"never reached: {moment}"
     with store.read() as view:
         before = view.all(schema.transmission.select())
     assert len(before) == (1 if moment is Moment.DURABLE else 0)

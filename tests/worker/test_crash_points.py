@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from contextlib import suppress
+from multiprocessing import Pipe
 from typing import Any
 
 import pytest
+from forked import ended, start
 from sqlalchemy import func, select
 
 from gateway.store import schema
 from gateway.store.engine import Store
 from gateway.worker.moments import Moment
 from tests.store.rows import documents
-from tests.worker.harness import THREADS
+from tests.worker.harness import THREADS, stand_at_the_door, work
 from tests.worker.receiver import Receiver
 
 pytestmark = pytest.mark.faults
@@ -27,15 +26,18 @@ ON_THE_ROAD = [moment for moment in Moment if moment not in AT_THE_DOOR]
 DOCUMENTS = 60
 
 
-def start(url: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.worker.harness", url, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-
-
-def run(url: str, *arguments: object) -> tuple[int, list[str]]:
-    process = start(url, *arguments)
-    out, _ = process.communicate(timeout=60)
-    return process.returncode, out.splitlines()
+def at_the_door(url: str, *death: object) -> tuple[int, dict[str, int]]:
+    """How it ended, and the receipts of what it acknowledged before."""
+    heard, told = Pipe(duplex=False)
+    process = start(stand_at_the_door, url, 30, told, *death)
+    told.close()
+    acknowledged = {}
+    with suppress(EOFError):
+        while True:
+            name, receipt = heard.recv()
+            acknowledged[name] = receipt
+    heard.close()
+    return ended(process), acknowledged
 
 
 def check_road(store: Store, receiver: Receiver, *, expected: int, kills: int) -> None:
@@ -71,25 +73,22 @@ def test_a_worker_that_dies_on_the_road(store: Store, database_url: str, moment:
     with store.begin() as tx:
         documents(tx, DOCUMENTS, stage="read")
     with Receiver() as receiver:
-        code, _ = run(database_url, "road", receiver.port, moment, nth)
-        assert code == -signal.SIGKILL, f"never reached: {moment}"
-        code, _ = run(database_url, "road", receiver.port)
-        assert code == 0
+        first = start(work, database_url, receiver.port, moment, nth)
+        assert ended(first) == -signal.SIGKILL, f"never reached: {moment}"
+        assert ended(start(work, database_url, receiver.port)) == 0
         check_road(store, receiver, expected=DOCUMENTS, kills=1)
 
 
 @pytest.mark.parametrize("moment", AT_THE_DOOR)
 def test_a_door_that_dies_before_or_after_its_commit(store: Store, database_url: str, moment: Moment) -> None:
-    code, first = run(database_url, "door", 0, 30, moment, 2)
+    code, acknowledged = at_the_door(database_url, moment, 2)
     assert code == -signal.SIGKILL, f"never reached: {moment}"
-    acknowledged = dict(line.rsplit(" ", 1) for line in first)
     assert len(acknowledged) == 5  # the first group of five
     with store.read() as view:
-        stored = {row.transport_id: str(row.id) for row in view.all(select(schema.transmission))}
+        stored = {row.transport_id: row.id for row in view.all(select(schema.transmission))}
     assert acknowledged.items() <= stored.items(), "acknowledged and not stored"
-    code, again = run(database_url, "door", 0, 30)  # the sender repeats what it does not know to be stored
+    code, receipts = at_the_door(database_url)  # the sender repeats what it does not know to be stored
     assert code == 0
-    receipts = dict(line.rsplit(" ", 1) for line in again)
     assert len(receipts) == 30
     assert stored.items() <= receipts.items(), "a repeat got another receipt"
 
@@ -114,27 +113,19 @@ def test_workers_killed_again_and_again_under_load(store: Store, database_url: s
     with store.begin() as tx:
         documents(tx, expected, stage="read")
     with Receiver(delay_s=0.02) as receiver:
-        running = [start(database_url, "road", receiver.port) for _ in range(workers)]
+        running = [start(work, database_url, receiver.port) for _ in range(workers)]
         for kill in range(kills):
             _wait_for_arrivals(receiver, 50 * (kill + 1))
             victim = running[kill % workers]
             victim.kill()
-            victim.communicate()
-            assert victim.returncode == -signal.SIGKILL, "it had ended before it was killed: too little load"
-            running[kill % workers] = start(database_url, "road", receiver.port)
-        _end(running)
+            assert ended(victim) == -signal.SIGKILL, "it had ended before it was killed: too little load"
+            running[kill % workers] = start(work, database_url, receiver.port)
+        assert {ended(process, 120) for process in running} == {0}
         check_road(store, receiver, expected=expected, kills=kills)
 
 
 def _wait_for_arrivals(receiver: Receiver, count: int) -> None:
-
     deadline = time.monotonic() + 60
     while len(receiver.arrivals) < count:
         assert time.monotonic() < deadline, f"only {len(receiver.arrivals)} of {count} arrived"
         time.sleep(0.01)
-
-
-def _end(running: Sequence[subprocess.Popen[str]]) -> None:
-    for process in running:
-        process.communicate(timeout=120)
-        assert process.returncode == 0
