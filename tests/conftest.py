@@ -7,6 +7,7 @@ processes. PostgreSQL 18 comes from pip and is started once for all test process
 from __future__ import annotations
 
 import fcntl
+import gc
 import itertools
 import os
 import shutil
@@ -14,11 +15,12 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import make_url
+from sqlalchemy import URL, Dialect, Engine, make_url
 
 from gateway.store.crypto import Keys
 from gateway.store.engine import Store
@@ -32,6 +34,33 @@ settings.register_profile(
 settings.load_profile("gateway")
 
 _numbers = itertools.count()
+_dialects: dict[str, tuple[Dialect, dict[Any, Any]]] = {}  # by name, each with the statements compiled for it
+
+# All that is imported stays, and so do thousands of tests: who looks through them for garbage again and again takes a
+# fifth of the time.
+gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """Every store compiles its statements for itself, and the tests open thousands of stores."""
+    make = Store.__init__
+
+    def made(self: Store, url: URL, engine: Engine, readers: Engine, *rest: Any) -> None:
+        for one in (engine, readers):
+            if one.dialect.name in _dialects:
+                one.dialect, compiled = _dialects[one.dialect.name]
+                one.update_execution_options(compiled_cache=compiled)
+        make(self, url, engine, readers, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "__init__", made)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +111,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Pat
     path = tmp_path_factory.mktemp("template") / "gateway.db"
     with Store.open(f"sqlite:///{path}", keys) as store:
         store.migrate()
+        _dialects["sqlite"] = store.engine.dialect, {}
     return path
 
 
@@ -92,6 +122,7 @@ def postgresql_template(postgresql: str, keys: Keys) -> str:
         connection.execute(f"CREATE DATABASE {name}")
     with Store.open(make_url(postgresql).set(database=name), keys) as store:
         store.migrate()
+        _dialects["postgresql"] = store.engine.dialect, {}
     return name
 
 
