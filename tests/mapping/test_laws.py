@@ -3,6 +3,8 @@
 * What we write, we read back equal, and the guide accepts it.
 * Whatever a partner adds that no line names, nothing of it is lost, and reading what is written changes nothing.
 * Whatever rows arrive, a map reads them or raises MapError.
+
+Every run draws some; `make test-slow` draws the rest.
 """
 
 from __future__ import annotations
@@ -29,8 +31,13 @@ from gateway.mapping.judge import enclosed, first_difference, trip
 from gateway.mapping.x12.rows import Row
 
 T = TypeVar("T")
-EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
-often = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+FEW, MANY = 10, int(os.environ.get("EXAMPLES", "25"))
+
+
+def seeds(few: int, many: int) -> pytest.MarkDecorator:
+    """The first few in every run, the others in the slow one."""
+    others = pytest.param(range(few, many), marks=pytest.mark.slow, id="others")
+    return pytest.mark.parametrize("seeds", [pytest.param(range(few), id="first"), others])
 
 
 class Drawn:
@@ -50,11 +57,12 @@ class Drawn:
         return str(self.draw(st.text(alphabet, min_size=low, max_size=high)))
 
 
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NAMES)
-def test_what_we_write_we_read_back_equal(name: str) -> None:
+def test_what_we_write_we_read_back_equal(name: str, examples: int) -> None:
     chart = LIBRARY.map(name)
 
-    @often
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def law(data: st.DataObject) -> None:
         assert trip(chart, document(chart, Drawn(data.draw))) is None
@@ -101,11 +109,12 @@ def numbered(chart: Map) -> set[str]:
     return {"LIN"} if chart.name == "x12-846-inventory" else set()
 
 
+@seeds(20, 60)
 @pytest.mark.parametrize("name", X12)
-def test_nothing_a_partner_adds_is_lost(name: str) -> None:
+def test_nothing_a_partner_adds_is_lost(name: str, seeds: range) -> None:
     chart = LIBRARY.map(name)
     refused = 0
-    for seed in range(60):
+    for seed in seeds:
         dice = Dice(seed)
         rows = dirty(dice, enclosed(chart, chart.write(document(chart, dice), partner=GENERATED)))
         try:
@@ -120,7 +129,7 @@ def test_nothing_a_partner_adds_is_lost(name: str) -> None:
             (segment, value) for segment, value in elements(rows) - elements(again) if segment not in numbered(chart)
         ]
         assert not lost, seed
-    assert refused < 30
+    assert refused < len(seeds) / 2
 
 
 def damaged(dice: Dice, rows: list[Row]) -> list[Row]:
@@ -151,11 +160,12 @@ def damaged(dice: Dice, rows: list[Row]) -> list[Row]:
     return rows
 
 
+@seeds(50, 150)
 @pytest.mark.parametrize("name", X12)
-def test_damaged_rows_are_read_or_refused_with_a_reason(name: str) -> None:
+def test_damaged_rows_are_read_or_refused_with_a_reason(name: str, seeds: range) -> None:
     chart = LIBRARY.map(name)
     outcomes: Counter[str] = Counter()
-    for seed in range(150):
+    for seed in seeds:
         dice = Dice(seed)
         rows = damaged(dice, enclosed(chart, chart.write(document(chart, dice), partner=GENERATED)))
         try:
