@@ -21,9 +21,13 @@ def gateway(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def in_a_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
 def test_version_and_help_answer() -> None:
-    said = subprocess.run([sys.executable, "-m", "gateway", "--version"], capture_output=True, text=True, check=True)
-    assert said.stdout.startswith("gateway ")
+    assert in_a_process("--version").stdout.startswith("gateway ")
     help_text = gateway("--help").stdout
     assert all(verb in help_text for verb in VERBS)
 
@@ -88,7 +92,7 @@ def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path, words: lis
         place = f"127.0.0.1:{other.getsockname()[1]}"
         chosen = "GATEWAY_SFTP_BIND" if "sftp" in words else "GATEWAY_HTTP_BIND"
         home = tmp_path / "home"
-        done = gateway(*words, **{"GATEWAY_HTTP_BIND": "127.0.0.1:0", chosen: place, "GATEWAY_HOME": str(home)})
+        done = in_a_process(*words, **{"GATEWAY_HTTP_BIND": "127.0.0.1:0", chosen: place, "GATEWAY_HOME": str(home)})
     assert done.returncode == 2
     assert done.stderr == (
         f"gateway: {chosen} {place} cannot be used: another program, or another gateway, listens there; "
