@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import textwrap
+import time
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 
@@ -14,6 +16,25 @@ def start(work: Callable[..., None], *arguments: object) -> ForkServerProcess:
     process = _PROCESSES.Process(target=work, args=arguments, daemon=True)  # it ends with the tests at the latest
     process.start()
     return process
+
+
+def killed(script: str, ready: Callable[[], bool], *arguments: str) -> bool:
+    """Run the text of a program and kill -9 it the moment something is so; false if it came to its end before."""
+    process = start(_run, textwrap.dedent(script), arguments)
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < deadline
+        if not process.is_alive():
+            assert ended(process) == 0
+            return False
+        time.sleep(0.001)
+    process.kill()
+    ended(process)
+    return True
+
+
+def _run(script: str, arguments: tuple[str, ...]) -> None:
+    exec(script, {"arguments": arguments})
 
 
 def ended(process: ForkServerProcess, within_s: float = 60) -> int:

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import killed
 from pydantic import ValidationError
 
 from gateway.channels.channel import Arrival, ChannelError, Parcel, Refused, Retry, Sent, Unsettled
@@ -261,30 +257,19 @@ def test_settings_say_what_is_wrong() -> None:
         DirectorySettings.model_validate({"inbox": "/x", "stable_for": "soon"})
 
 
-def run_until(script: str, folder: Path, ready: Callable[[], bool]) -> None:
-    """Start the script, kill -9 it the moment something is so."""
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(folder)])
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
 @pytest.mark.faults
 def test_killed_while_sending_no_reader_ever_sees_a_part(tmp_path: Path) -> None:
     script = """
-        import sys
         from pathlib import Path
         from gateway.channels.channel import Parcel
         from gateway.channels.directory import DirectoryChannel, DirectorySettings
-        wire = DirectoryChannel(DirectorySettings(outbox=sys.argv[1]), str)
+        wire = DirectoryChannel(DirectorySettings(outbox=arguments[0]), str)
         for n in range(100_000):
             wire.send(Parcel(b"ISA*" + b"x" * 4_000_000, f"{n}.edi", "", ""))
     """
     for kill in range(3):
-        run_until(script, tmp_path, lambda kill=kill: (tmp_path / f"{kill * 2}.edi").exists())  # type: ignore[misc]
+        there = tmp_path / f"{kill * 2}.edi"
+        assert killed(script, there.exists, str(tmp_path))
         assert {path.stat().st_size for path in tmp_path.glob("*.edi")} == {4_000_004}
 
 
@@ -297,10 +282,10 @@ def test_killed_while_receiving_every_file_is_had_once_by_its_id(tmp_path: Path)
     for n in range(300):
         drop(inbox, f"{n}.edi", str(n).encode())
     script = """
-        import os, sys
+        import os
         from pathlib import Path
         from gateway.channels.directory import DirectoryChannel, DirectorySettings
-        folder = Path(sys.argv[1])
+        folder = Path(arguments[0])
         said = {"inbox": str(folder / "inbox"), "stable_for": "0s"}
         wire = DirectoryChannel(DirectorySettings.model_validate(said), str)
         for arrival in wire.poll():
@@ -312,8 +297,8 @@ def test_killed_while_receiving_every_file_is_had_once_by_its_id(tmp_path: Path)
             wire.after_commit(arrival)
     """
     for target in (40, 110, 200):
-        run_until(script, tmp_path, lambda target=target: len(list(store.iterdir())) >= target)  # type: ignore[misc]
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=True)
+        assert killed(script, lambda n=target: len(list(store.iterdir())) >= n, str(tmp_path))  # type: ignore[misc]
+    assert not killed(script, lambda: False, str(tmp_path))
     assert sorted(int(path.read_bytes()) for path in store.iterdir()) == list(range(300))
     assert not list((inbox / WORKING).iterdir())
 

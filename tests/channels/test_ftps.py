@@ -13,8 +13,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
-import textwrap
 import threading
 import time
 import warnings
@@ -29,6 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from forked import killed
 
 from gateway.channels.channel import (
     Arrival,
@@ -338,26 +337,16 @@ def test_a_refused_login_and_a_server_that_is_not_there(there: There) -> None:
 def run_until(work: str, there: There, ready: Callable[[], bool]) -> bool:
     """A process of ours at work, killed as soon as it is `ready`; true if it came to its end instead."""
     said = json.dumps(there.channel().settings.model_dump(mode="json"))
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SETUP + work), said, str(there.root)])
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert time.monotonic() < deadline
-        if process.poll() is not None:
-            assert process.returncode == 0
-            return True
-        time.sleep(0.001)
-    process.kill()
-    process.wait()
-    return False
+    return not killed(SETUP + work, ready, said, str(there.root))
 
 
 SETUP = """
-    import json, os, sys
+    import json, os
     from pathlib import Path
     from gateway.channels.channel import Parcel
     from gateway.channels.ftps import FtpsChannel, FtpsSettings
-    root = Path(sys.argv[2])
-    settings = FtpsSettings.model_validate(json.loads(sys.argv[1]))
+    root = Path(arguments[1])
+    settings = FtpsSettings.model_validate(json.loads(arguments[0]))
     wire = FtpsChannel(settings, lambda text: {"env:PASSWORD": "right"}.get(text, text))
 """
 

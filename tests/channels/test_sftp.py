@@ -6,10 +6,8 @@ import contextlib
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -20,6 +18,7 @@ from typing import Any
 
 import paramiko
 import pytest
+from forked import killed
 from paramiko.sftp import CMD_READ
 from pydantic import ValidationError
 
@@ -553,31 +552,17 @@ def test_a_server_that_gives_less_than_was_asked_and_a_file_that_is_shorter_than
 
 
 def run_until(script: str, there: There, ready: Callable[[], bool]) -> None:
-    arguments = [
-        str(there.server.port),
-        USER,
-        str(there.server.key),
-        printed(there.server.host_key),
-        str(there.inbox.parent),
-    ]
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SETUP) + textwrap.dedent(script), *arguments])
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert time.monotonic() < deadline
-        if process.poll() is not None:
-            assert process.returncode == 0
-            return
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    server = there.server
+    said = (str(server.port), USER, str(server.key), printed(server.host_key), str(there.inbox.parent))
+    killed(textwrap.dedent(SETUP) + textwrap.dedent(script), ready, *said)
 
 
 SETUP = """
-    import os, sys
+    import os
     from pathlib import Path
     from gateway.channels.channel import Parcel
     from gateway.channels.sftp import SftpChannel, SftpSettings
-    port, user, key, host_key, folder = sys.argv[1:]
+    port, user, key, host_key, folder = arguments
     said = {"host": "127.0.0.1", "port": port, "user": user,
             "private_key": "file:" + key, "host_keys": [host_key],
             "inbox": folder + "/inbox", "outbox": folder + "/outbox", "stable_for": "0s"}
