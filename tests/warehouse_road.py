@@ -59,7 +59,10 @@ def made(road: Road, kind: str) -> list[Any]:
 
 
 def codes(road: Road) -> list[str]:
-    return [row.code for row in road.rows(schema.work_item, status="open")]
+    found = road.rows(schema.work_item, status="open")
+    for row in found:
+        assert "(not known)" not in " ".join((row.title, row.why, row.who, row.what_to_do))
+    return [row.code for row in found]
 
 
 def calls(road: Road, operation: str) -> list[dict[str, Any]]:

@@ -66,12 +66,14 @@ def told(row: Record) -> list[str]:
     if row.settled_at:
         lost = f"Settled {moment(row.settled_at):%d %b %H:%M} by {row.settled_by}."
     ways = {answering.HELD: "--release"} | dict.fromkeys(answering.CODES, "...")
+    commands = [f"gateway answer W-{row.id} {ways[row.code]}"] if row.code in ways else []
+    commands.append(f"gateway items W-{row.id} --settle   (once it is dealt with)")
     return [
         f"W-{row.id}  {row.title}",
         f"      Where: {row.where_}. {lost}",
         f"      Why it matters: {row.why}",
         f"      Who mends it: {row.who.rstrip('.')}. What to do: {row.what_to_do}",
-        *([f"      gateway answer W-{row.id} {ways[row.code]}"] if row.code in ways and not row.settled_at else []),
+        *(f"      {command}" for command in commands if not row.settled_at),
     ]
 
 

@@ -185,7 +185,8 @@ def allowed(state: OrderState, policy: Policy) -> Iterable[Command]:
         yield Call(f"inform:{system}:received", system, "update_order", data)
     if state.status is OrderStatus.REFUSED:
         for system, refusal in state.refusals.items():
-            yield Ask(f"refused:{system}:{refusal.get('message', '')}", "order-refused-by-system", refusal)
+            data = {**refusal, "document": document_id}
+            yield Ask(f"refused:{system}:{refusal.get('message', '')}", "order-refused-by-system", data)
     if state.rejected is not None:
         yield from _tell(policy, document_id, OrderStatus.REJECTED, "", state.rejected)
         if "order-response" in policy.answers:

@@ -106,4 +106,5 @@ def allowed(state: StockState, policy: Policy) -> Iterable[Command]:
 
 
 def _number(state: StockState) -> dict[str, Any]:
-    return {"number": (state.reported or {})["number"]}
+    reported = state.reported or {}
+    return {"number": reported["number"], "document": reported.get("document_id")}

@@ -242,6 +242,7 @@ def read_ta1(tx: Tx, house: House, answers: Iterable[tuple[Interchange, list[str
         subject = ("interchange", ours.id) if ours else None
         key = f"ta1:{one.values['partner']}:{number}"
         refused = _refused(tx, ours.id) if ours is not None else []
+        data["it"] = refused[0] if refused else "D-..."
         where = f"TA1 for interchange {number}" + (f": {', '.join(refused[:5])}" if refused else "")
         alerts.append(Alert("answer-refused", one.values["lane"], key, data, where, subject, one.values["partner"]))
         if ours is not None:

@@ -34,10 +34,14 @@ def raise_alerts(tx: Tx, alerts: Iterable[Alert]) -> None:
         work_items.open_items(tx, rows)
 
 
+LETTERS = {"transmission": "T", "document": "D", "delivery": "L"}
+
+
 def _row(alert: Alert) -> dict[str, Any]:
     situation = SITUATIONS[alert.code]
-    data = {"partner": alert.partner or "an unknown sender", **alert.data}
     subject, subject_id = alert.subject or (None, None)
+    it = {"it": f"{LETTERS[subject]}-{subject_id}"} if subject in LETTERS else {}
+    data = {"partner": alert.partner or "an unknown sender", **it, **alert.data}
     return {
         "lane": alert.lane,
         "code": alert.code,

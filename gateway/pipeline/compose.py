@@ -68,7 +68,7 @@ def compose(tx: Tx, book: Book, wanted: Sequence[Wanted], alerts: list[Alert]) -
             fact = _numbered(tx, book, one.agreement, fact)
             made = answers.compose(one.kind, source, fact, _local(tx, book, one.agreement))
         except (answers.FactIncomplete, SerialsExhausted, ValueError) as error:
-            then = f", and run the order D-{one.source_id} again: what is made already is not made twice"
+            then = f", then `gateway reprocess D-{one.source_id}`, the order: what is made already is not made twice"
             data = {"kind": one.kind, "reason": str(error).splitlines()[0], "then": then}
             key = f"compose:{one.flow_key}:{one.name}"
             where = f"Order {source.key() if source else one.flow_key.partition('/')[2]}, document D-{one.source_id}"

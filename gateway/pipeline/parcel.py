@@ -117,7 +117,7 @@ def _apart(
     data = {
         "kind": rows[0].kind,
         "reason": f"{len(rows)} of them cannot stand in one file, so each went alone: {error}",
-        "then": "; these need nothing more",
+        "then": "; these need nothing more, so settle this then",
     }
     key, subject = f"document:{rows[0].id}:apart", ("document", rows[0].id)
     where = f"{rows[0].set_id} {rows[0].business_key} and others"

@@ -1,7 +1,8 @@
 """Every way the road can stop for a person, in plain words (the desk's form: what, where, why, who, what to do).
 
-The words are format strings over the data of the work item. Values come from partners: they are cut to one line and a
-sane length before they stand in a sentence, and nothing else is ever done with them.
+The words are format strings over the data of the work item; {it} is what it is about, as every command takes it: D-7,
+T-3, L-5. A remedy names its command. Values come from partners: they are cut to one line and a sane length before they
+stand in a sentence, and nothing else is ever done with them.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ SITUATIONS: dict[str, Situation] = {
         "We could not read what {partner} sent: {reason}.",
         "Nothing of it was used; whatever they meant to send has not happened here.",
         "{partner}",
-        "Look at the first bytes, then ask for the file again, or run it again once the cause is mended.",
+        "Look at its first bytes and ask for the file again; where the cause was ours and is mended, "
+        "`gateway reprocess {it}` reads it again.",
     ),
     "interchange-unreadable": Situation(
         "source data",
@@ -90,14 +92,16 @@ SITUATIONS: dict[str, Situation] = {
         "{target} refused the AS2 message with delivery L-{delivery} ({what}); {reason}.",
         "They have not used it, and it will not be sent again by itself.",
         "{partner}'s AS2 desk, or our engineer where our settings are wrong",
-        "Compare certificates and algorithms with their sheet, mend the cause, then send it again, as a new message.",
+        "Compare certificates and algorithms with their sheet, mend the cause, then `gateway resend {it}` sends it as "
+        "a new message.",
     ),
     "as2-receipt-unproven": Situation(
         "source data",
         "{target} answered delivery L-{delivery} ({what}), but {reason}.",
         "They may have it or not: nothing proves that they got our bytes.",
         "{partner}'s AS2 desk",
-        "Ask them whether they have it. If they do, skip the delivery; if not, send it again, as a new message.",
+        "Ask them whether they have it. If they do, `gateway skip {it}`; if not, `gateway resend {it}` sends it as a "
+        "new message.",
     ),
     "as2-receipt-doubted": Situation(
         "source data",
@@ -125,7 +129,7 @@ SITUATIONS: dict[str, Situation] = {
         "A receipt that came over {connection} cannot be read: {reason}.",
         "What it speaks of counts as unanswered, so the same message is sent again.",
         "{partner}'s AS2 desk, or our engineer where our settings are wrong",
-        "Mend what the reason names and run it again, or ask them which software made it.",
+        "Mend what the reason names and `gateway reprocess {it}`, or ask them which software made it.",
     ),
     "as2-receipt-unmatched": Situation(
         "source data",
@@ -169,21 +173,23 @@ SITUATIONS: dict[str, Situation] = {
         "Interchange {control_number} of {partner} has an envelope we cannot use: {reason}.",
         "Nothing of it was used.",
         "{partner}",
-        "Send them the message; when they send it again it goes on by itself.",
+        "Tell them what is wrong with it; when they send it again, mended, it goes on by itself. Then settle this.",
     ),
     "sender-not-allowed": Situation(
         "source data",
         'The sender "{sender}" is not allowed on connection {connection}.',
         "Interchange {control_number} was set aside unread.",
         "Our engineer, or they used the wrong id",
-        "Attach the sender to a partner of this connection and run it again, or set it aside for good. {closest}",
+        "Write the sender under `ids:` of a partner of this connection, `gateway apply`, then `gateway reprocess "
+        "{it}`; or settle this, and it stays aside for good. {closest}",
     ),
     "no-agreement": Situation(
         "source data",
         "{partner} sent a {set_id}, and no agreement says what to do with it.",
-        "The documents of this group were set aside.",
+        "These documents were set aside; what they ask for has not happened, and nobody was told.",
         "Our engineer",
-        "Add an agreement for {set_id} in this direction and run the transmission again. {closest}",
+        "Write an agreement that receives {set_id} in partners/{partner}/partner.yaml, `gateway apply`, then "
+        "`gateway reprocess {it}`. {closest}",
     ),
     "wrong-lane": Situation(
         "source data",
@@ -191,86 +197,90 @@ SITUATIONS: dict[str, Situation] = {
         "Nothing of it reached the ERP, the CRM or a warehouse.",
         "{partner}",
         "Ask what they meant. If it was right as it is, they send it again over the {usage} connection; if not, with "
-        "the other letter in ISA15.",
+        "the other letter in ISA15. Then settle this.",
     ),
     "control-number-reused": Situation(
         "source data",
         "Interchange number {control_number} came again with other content.",
         "If both are used, something may be shipped or billed twice; if the second is dropped, an order may be lost.",
         "{partner}",
-        "Compare the two, then run the second one, or set it aside.",
+        "Compare the two, and ask which one they mean. `gateway reprocess {it}` uses the second too; or settle this, "
+        "and it stays aside.",
     ),
     "control-number-used-twice": Situation(
         "source data",
         "Interchange number {control_number} came again with other content, and both are used.",
         "If one was sent by mistake, something may be shipped or billed twice.",
         "{partner}",
-        "Compare the two; if one should not be, take back what it asked for, then close this.",
+        "Compare the two; if one should not be, take back what it asked for, then settle this.",
     ),
     "business-key-reused": Situation(
         "source data",
         "The same {kind} number came again with other content: {business_key}.",
-        "If both are used, we ship or bill twice.",
-        "The partner's buyer",
-        "Compare, then keep the first, or run the second as one of its own: it then has its document's id behind its "
-        "number.",
+        "The second waits unused. If both are used, we ship or bill twice; if it is a change, it has not happened.",
+        "{partner}'s buyer",
+        "Compare, and ask which one they mean. To keep the first, settle this; `gateway reprocess {it}` uses the "
+        "second as one of its own, with its document's id behind its number.",
     ),
     "business-key-used-twice": Situation(
         "source data",
         "The same {kind} number came again with other content, and both are used: {business_key}.",
         "If the second was meant as a change of the first, we ship or bill twice.",
-        "The partner's buyer",
-        "Compare the two; if one should not be, take it back in the system that has it, then close this.",
+        "{partner}'s buyer",
+        "Compare the two; if one should not be, take it back in the system that has it, then settle this.",
     ),
     "file-set-aside": Situation(
         "source data",
         "File {file} of {partner} cannot be used: {reason}.",
         "Nothing of it was used; its documents are kept and wait.",
         "{partner}",
-        "Ask for the file again, or run it again once the cause is mended.",
+        "Ask for the file again; where the cause was ours and is mended, `gateway reprocess {it}` reads it again.",
     ),
     "file-repeated": Situation(
         "source data",
         "File {file} of {partner} holds the same bytes as {before}.",
         "If it was sent by mistake nothing follows; if they meant it, what it asks for happens once and not twice.",
         "{partner}",
-        "Ask whether they meant it; documents that were used before are not used again.",
+        "Ask whether they meant it; documents that were used before are not used again. Then settle this.",
     ),
     "file-without-agreement": Situation(
         "source data",
         "{partner} sent the {set_id}, and no agreement says what to do with it.",
         "Nothing of it was used; the file is kept whole.",
         "Our engineer, or they sent the wrong file",
-        "Add an agreement that names such files and run it again. {closest}",
+        "Write an agreement that names such files, `gateway apply`, then `gateway reprocess {it}`; or settle this. "
+        "{closest}",
     ),
     "part-rejected": Situation(
         "source data",
         "Document {number} ({kind_word}, {place}) of a file of {partner} cannot be used: {finding}",
         "What it asks for has not happened; the other documents of the file are not held up by it.",
         "{partner}",
-        "Copy the message to them; a corrected document goes on by itself.",
+        "Tell them what is wrong with it; a corrected document goes on by itself. Then settle this. Where we should "
+        "take it as it is, mend the agreement, `gateway apply`, `gateway reprocess {it}`.",
     ),
     "document-rejected": Situation(
         "source data",
         "{kind_word} {control_number} of {partner} was refused: {finding}",
         "They were told by acknowledgement; what they asked for has not happened.",
         "{partner}",
-        "Copy the message to their EDI desk; a corrected document goes on by itself.",
+        "Tell their EDI desk what is wrong with it; a corrected document goes on by itself. Then settle this. Where we "
+        "should take it as it is: `tolerate:` in its agreement, `gateway apply`, `gateway reprocess {it}`.",
     ),
     "map-failed": Situation(
         "orchestration",
         "Our map {map} could not carry {kind_word} {control_number} of {partner}: {reason}.",
         "The document was accepted and waits; nothing was passed on.",
         "Our engineer",
-        "Mend the map or the code table, publish it, and run the document again.",
+        "Mend the map or the code table, `gateway apply`, then `gateway reprocess {it}`.",
     ),
     "agreement-without-map": Situation(
         "orchestration",
         "{kind_word} {control_number} of {partner} came under the agreement {agreement}, which {reason}.",
         "The document was accepted and waits; nothing was passed on.",
         "Our engineer",
-        "Name a map that reads a {kind_word} in that agreement (`map:`; `gateway check` says which there are), publish "
-        "it with `gateway apply`, and run the document again.",
+        "Name a map that reads a {kind_word} in that agreement (`map:`; `gateway check` says which there are), "
+        "`gateway apply`, then `gateway reprocess {it}`.",
     ),
     "order-changed": Situation(
         "source data",
@@ -286,8 +296,8 @@ SITUATIONS: dict[str, Situation] = {
         "{kind_word} {control_number} of {partner} came under the agreement {agreement}, which there is no more.",
         "The document was accepted and waits; nothing was passed on.",
         "Our engineer",
-        "Publish an agreement of that name again and run the document again; or run the transmission it came in again: "
-        "its documents then go by the agreements of today.",
+        "Publish an agreement of that name again and `gateway reprocess {it}`; or run the transmission it came in "
+        "again (`gateway trace {it}` names it): its documents then go by the agreements of today.",
     ),
     "agreement-gone-out": Situation(
         "orchestration",
@@ -295,21 +305,21 @@ SITUATIONS: dict[str, Situation] = {
         "{partner} does not hear of it until it is sent.",
         "Our engineer",
         "Write an agreement of that name again, under `agreements:` in partners/{partner}/partner.yaml, publish it "
-        "with `gateway apply`, then `gateway reprocess D-{document}`. If they are to have it no more, settle this.",
+        "with `gateway apply`, then `gateway reprocess {it}`. If they are to have it no more, settle this.",
     ),
     "unknown-unit": Situation(
         "source data",
         '{subject} is ordered in "{value}", and nothing tells us how many {ours} one is.',
         "We would pick the wrong amount.",
         "You, or {partner}'s EDI desk",
-        "Answer how many {ours} 1 {value} is, or copy the message and ask them.",
+        "Answer how many {ours} 1 {value} is, or ask them.",
     ),
     "unknown-code": Situation(
         "source data",
         '{partner} writes "{value}", and nothing tells us which {table} they mean.',
         "The document was accepted and waits; nothing was passed on.",
         "You, or {partner}'s EDI desk",
-        "Answer which of our words it is ({choices}), or copy the message and ask them.",
+        "Answer which of our words it is ({choices}), or ask them.",
     ),
     "unknown-code-out": Situation(
         "orchestration",
@@ -323,14 +333,14 @@ SITUATIONS: dict[str, Situation] = {
         "The {kind} {business_key} for {partner} is held: {breach}.",
         "The partner does not hear of it until it is released.",
         "You",
-        "Mend it: {remedy}. Or release it as it is.",
+        "Mend it: {remedy}. Or release it as it is; `gateway reprocess {it}` judges it anew.",
     ),
     "sent-all-the-same": Situation(
         "source data",
         "The {kind} {business_key} went to {partner} although {breach}.",
         "They may refuse it, or charge for it.",
         "You",
-        "Next time: {remedy}.",
+        "Next time: {remedy}. Settle this once {partner} took it.",
     ),
     "cannot-write": Situation(
         "orchestration",
@@ -344,14 +354,16 @@ SITUATIONS: dict[str, Situation] = {
         "{system} refuses order {business_key}: {message}.",
         "The order waits and may miss its ship date.",
         "Your order desk",
-        "Mend the cause and send L-{delivery} again, or reject the order to the partner.",
+        "Mend the cause and `gateway resend L-{delivery}`, or reject the order to the partner: POST "
+        "/v1/orders/D-{document}/reject.",
     ),
     "release-site-unknown": Situation(
         "orchestration",
         'Order {business_key} was released to site "{site}", which we do not have.',
         "No warehouse was told to ship it.",
         "Our engineer, or whoever runs the system that released it",
-        "We have {known}. Name the site in the company's profile, or release the order again to one of them.",
+        "We have {known}. Name the site under `sites:` of the company's profile and `gateway apply`, or release the "
+        "order again to one of them, under the same number.",
     ),
     "shipped-short": Situation(
         "orchestration",
@@ -365,21 +377,22 @@ SITUATIONS: dict[str, Situation] = {
         "{shipped} {item} left the dock; {ordered} were ordered.",
         "The customer gets {quantity} they did not order, and may refuse or keep them unbilled.",
         "Your warehouse desk",
-        "Ask the warehouse what left; then bill the {quantity}, or have them come back.",
+        "Ask the warehouse what left; then bill the {quantity}, or have them come back. Then settle this.",
     ),
     "shipped-though-cancelled": Situation(
         "orchestration",
         "Warehouse order {number} was shipped ({shipments}), though we had taken it back.",
         "The customer expects no goods.",
         "Your warehouse desk",
-        "Stop the truck, or agree with the customer that they take the goods.",
+        "Stop the truck, or agree with the customer that they take the goods. Then settle this.",
     ),
     "stock-site-unknown": Situation(
         "orchestration",
         "{partner} reports stock under number {number}, and no site of ours is run by them.",
         "Nothing was booked.",
         "Our engineer",
-        "Name their site in the company's profile (`sites: {{NAME: {{warehouse: {partner}}}}}`), then run it again.",
+        "Name their site in the company's profile (`sites: {{NAME: {{warehouse: {partner}}}}}`), `gateway apply`, then "
+        "`gateway reprocess D-{document}`.",
     ),
     "received-with-exceptions": Situation(
         "source data",
@@ -408,14 +421,16 @@ SITUATIONS: dict[str, Situation] = {
         "{partner} shipped something that was not on warehouse order {release}: {reason}.",
         "Nothing of shipment {number} was posted.",
         "{partner}'s desk, or our engineer where a line number or an article number is written differently",
-        "Ask them which line is meant; once they send it again, or the map is mended, run it again.",
+        "Ask them which line is meant. Where it belongs to another order, `gateway match {it} NUMBER`; where the map "
+        "is mended, `gateway reprocess {it}`; where they sent it anew, settle this.",
     ),
     "shipment-for-rejected-order": Situation(
         "orchestration",
         "A shipment was reported for order {business_key}, which we rejected.",
         "The partner expects no goods and would refuse them.",
         "Your warehouse desk",
-        "Stop the shipment, or agree with the partner that they order it anew: a rejected order stays rejected.",
+        "Stop the shipment, or agree with the partner that they order it anew: a rejected order stays rejected. Then "
+        "settle this.",
     ),
     "answer-due": Situation(
         "orchestration",
@@ -436,21 +451,22 @@ SITUATIONS: dict[str, Situation] = {
         "{partner} has not confirmed our {kind} {business_key}.",
         "They may treat it as never sent.",
         "{partner}'s EDI desk; you can send it again",
-        "Preview a resend, or ask them.",
+        "Ask them whether they have it; `gateway resend {it}` sends the same bytes again, and shows first what they "
+        "see.",
     ),
     "answer-refused": Situation(
         "source data",
         "{partner} refused our {kind} {business_key}: {reason}.",
         "For them it does not exist.",
         "Our engineer",
-        "Mend the map or the data, run it again with a new number.",
+        "Mend the map or the data, then `gateway reprocess {it}`: it goes anew, with new numbers.",
     ),
     "answer-unmatched": Situation(
         "source data",
         "{partner} answered what we never sent: {about}.",
         "Nothing was changed by it.",
         "{partner}'s EDI desk or our engineer",
-        "Compare with what we sent around that time, or ask them.",
+        "Compare with what we sent around that time, or ask them; then settle this.",
     ),
     "change-unmatched": Situation(
         "orchestration",
@@ -464,14 +480,14 @@ SITUATIONS: dict[str, Situation] = {
         "{target} has not taken delivery L-{delivery} ({what}) in {attempts} tries: {reason}.",
         "Whatever comes after it for the same {key_word} waits behind it.",
         "Whoever runs {target}",
-        "Mend the cause and send the same bytes again, or skip it.",
+        "Mend the cause, then `gateway resend {it}` sends the same bytes again; or `gateway skip {it}`.",
     ),
     "delivery-rejected": Situation(
         "source data",
         "{target} refused delivery L-{delivery} ({what}): {reason}.",
         "It was not taken, and will not be sent again by itself.",
         "Your order desk",
-        "Mend the data or the settings, then send it again, or skip it.",
+        "Mend the data or the settings, then `gateway resend {it}`; or `gateway skip {it}`.",
     ),
     "not-fetched": Situation(
         "partner delay",
@@ -506,7 +522,8 @@ SITUATIONS: dict[str, Situation] = {
         "{name} {how} in the inbox of {connection} after {size} bytes, and nobody went on with it.",
         "Nothing of it was used, and it was deleted now; whatever they meant to send has not happened here.",
         "Whoever sends on {connection}",
-        "Ask for the file again; if they upload under a name that they change at the end, the change is missing.",
+        "Ask for the file again; if they upload under a name that they change at the end, the change is missing. Then "
+        "settle this.",
     ),
     "our-fault": Situation(
         "platform",

@@ -69,7 +69,7 @@ def wrap(tx: Tx, house: House, rows: Sequence[Any]) -> list[tuple[Any, dict[str,
 
 def _nobody_says_how(row: Any) -> Alert:
     """Its agreement was taken out of the profiles while it waited; it stays as it is until a person runs it again."""
-    data = {"set_id": row.set_id, "agreement": row.agreement, "document": row.id}
+    data = {"set_id": row.set_id, "agreement": row.agreement}
     where = " ".join(part for part in (row.set_id or row.standard, row.business_key) if part) + f", document D-{row.id}"
     key, subject = f"document:{row.id}:nobody-says-how", ("document", row.id)
     return Alert("agreement-gone-out", row.lane, key, data, where, subject, row.partner, row.correlation_id)

@@ -134,7 +134,7 @@ def record(tx: Tx, house: House, results: Sequence[Written]) -> list[tuple[Any, 
             if result.questions:
                 alerts += question_alerts(result.questions, row)
                 continue
-            data = {"kind": row.kind, "reason": result.problem, "then": f", and run D-{row.id} again"}
+            data = {"kind": row.kind, "reason": result.problem, "then": f", then `gateway reprocess D-{row.id}`"}
             key = f"document:{row.id}:cannot-write"
             where = f"{row.set_id} {row.business_key} {result.where}".strip()
             subject = ("document", row.id)
