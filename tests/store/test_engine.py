@@ -107,9 +107,8 @@ def test_a_poke_ends_a_wait(store: Store) -> None:
         listener.close()
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_a_dead_listener_is_forgotten_and_disturbs_nobody(store: Store) -> None:
-    if not store.is_sqlite:
-        return
     store.listen().close()
     folder = store.sqlite_path.with_name(store.sqlite_path.name + "-wake")
     os.mkfifo(folder / "1-dead.pipe")
