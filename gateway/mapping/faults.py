@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.formats.file import Code
 from gateway.formats.finding import Finding, Severity
@@ -70,7 +71,7 @@ class Problem:
 
     def __str__(self) -> str:
         at = f"{self.place} at {self.position}" if self.position else self.place
-        said = f": {self.field} = {self.value!r}:" if self.field else ""
+        said = f": {self.field} = {self.value!r}:" if self.field else f" = {self.value!r}:" if self.value else ""
         return f"{at}{said} {self.why}" + (f" [{self.line}]" if self.line else "")
 
     def finding(self, part: str = "") -> Finding:
@@ -87,6 +88,25 @@ class Problem:
             expected=self.why,
             reference=None if self.place in ("row", path) else self.place,
         )
+
+
+_REFUSALS = (  # how the type of a pydantic error begins -> what is meant
+    ("extra_forbidden", "is no member of this document"),
+    ("date", "is not a date, e.g. 2026-12-25"),
+    ("time", "is not a time, e.g. 16:30:00"),
+    ("decimal", "is not a number"),
+    ("string_too_short", "is empty"),
+    ("string_unicode", "holds half a character"),
+    ("string", "is not a text"),
+    ("list", "is not a list"),
+    ("model", "is not an object"),
+    ("dict", "is not an object"),
+)
+
+
+def refusal(error: Mapping[str, Any]) -> str:
+    """Why the canonical model refuses a value, in plain words."""
+    return next((said for kind, said in _REFUSALS if str(error["type"]).startswith(kind)), str(error["msg"]))
 
 
 class MapError(Exception):

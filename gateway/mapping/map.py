@@ -12,7 +12,7 @@ from gateway.canonical import Document, Node, Source
 from gateway.formats.x12.guide import Guide, GuideFault
 from gateway.mapping.convert import Units
 from gateway.mapping.echo import Echo
-from gateway.mapping.faults import MISSING, MapError, MapFault, MapFaults, Problem
+from gateway.mapping.faults import MISSING, MapError, MapFault, MapFaults, Problem, refusal
 from gateway.mapping.fields import OWN, Path
 from gateway.mapping.given import Given
 from gateway.mapping.grouped import Grouped
@@ -293,7 +293,7 @@ class Map:
             None,
             path + (f" (number {item})" if item else ""),
             None if missing else str(error.get("input")),
-            MISSING if missing else str(error["msg"]),
+            MISSING if missing else refusal(error),
             str(line.origin) if line is not None else "",
         )
 

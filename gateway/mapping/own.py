@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gateway.canonical import DOCUMENTS, Document, UnknownDocument, dump, parse
 from gateway.canonical.values import Node
 from gateway.formats.jsonfile.reading import NotJson, Stream
-from gateway.mapping.faults import MISSING, MapError, Problem
+from gateway.mapping.faults import MISSING, MapError, Problem, refusal
 from gateway.mapping.text import Part, read_all
 
 
@@ -81,4 +81,4 @@ def _problem(part: Part, error: dict[str, object]) -> Problem:
     place = "/".join([part.place.rstrip("/"), *map(str, where)])
     missing = error["type"] == "missing"
     value = None if missing else str(error.get("input"))
-    return Problem(place, part.line, "", value, MISSING if missing else str(error["msg"]), "")
+    return Problem(place, part.line, "", value, MISSING if missing else refusal(error), "")

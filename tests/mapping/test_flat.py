@@ -48,6 +48,7 @@ def test_a_column_nobody_maps_goes_back_where_it_was() -> None:
         (HEADER + b"\r\nL1;x\r\n", "row at 2 has 2 values where the header has"),
         (HEADER + b'\r\n"L1\r\n', "is not CSV"),
         (HEADER + b"\r\n\x81\r\n", "is not cp1252: byte"),
+        (HEADER + b"\r\nL1\x00\r\n", "row at 2 holds a NUL byte"),
         (file("L1;2026-03-01"), "Versanddatum at 2: shipped.date = '2026-03-01'"),
         (
             file("L1;01.03.2026;;;;;PO1", "L1;02.03.2026;;;;;PO1"),

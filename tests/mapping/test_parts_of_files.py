@@ -104,7 +104,7 @@ def test_whatever_bytes_arrive_they_are_read_or_refused_with_a_reason(name: str,
     ("name", "old", "new", "said"),
     [
         ("json list", b"}", b"", "is not JSON"),
-        ("json-warehouse-order", b'"total": 4', b'"total": 5', "/data/total is not 4"),
+        ("json-warehouse-order", b'"total": 4', b'"total": 5', "/data/total = '5': is not 4"),
         ("json-warehouse-order", b'"orders"', b'"order"', "it has no /data/orders"),
         ("xml-ubl-order", b"</Body>", b"", "is not XML: mismatched tag"),
         ("xml-ubl-order", b"<Orders ", b'<!DOCTYPE Orders [<!ENTITY a "b">]><Orders ', "defines an entity of its own"),

@@ -236,6 +236,38 @@ def test_our_own_json_needs_no_map(road: Road) -> None:
     assert [(one.status, one.place) for one in documents(road)] == [("done", "/0"), ("invalid", "/1")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("advice-9.json", json.dumps(ORDER).replace('"7"', '"7\\u0000"'), "\\u0000 stands in a text"),
+        ("ship-9.csv", file(row("7\0")).decode(), "holds a NUL byte"),
+    ],
+)
+def test_a_nul_is_refused_before_a_database_sees_it(road: Road, name: str, content: str, said: str) -> None:
+    """PostgreSQL takes none in a text: the document would have failed for ever, and nobody told why."""
+    arrive(road, content.encode(), name)
+    assert [said in item.title for item in items(road)] == [True]
+    assert not road.rows(schema.event)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"report_number"', '"report_nubmer"', "/report_nubmer is no member of this document"),
+        ('"2026-11-20"', '"20.11.2026"', "/as_of/date is not a date, e.g. 2026-12-25"),
+        ('{"date": "2026-11-20"}', '"2026-11-20"', "/as_of is not an object"),
+        ('"R1"', "[1]", "/report_number is not a text"),
+        ('"R1"', '""', "/report_number is empty"),
+    ],
+)
+def test_our_own_json_is_judged_in_plain_words(road: Road, old: str, new: str, said: str) -> None:
+    report = {"kind": "inventory", "report_number": "R1", "as_of": {"date": "2026-11-20"}}
+    arrive(road, json.dumps(report).replace(old, new).encode(), "stock-1.json")
+    (found,) = documents(road)
+    path, _, why = said.partition(" ")
+    assert (path, why) in [(one["segment"], one["expected"]) for one in json.loads(found.findings)]
+
+
 def order(number: str) -> WarehouseOrder:
     line = WarehouseLine(line_number="1", identifiers={"sku": "S-1"}, ordered=Quantity(value=4, unit="each"))
     return WarehouseOrder(purpose="original", depositor_order_number=number, lines=[line])

@@ -57,6 +57,8 @@ class _Lines:
             except UnicodeDecodeError as error:
                 self.fault = f"is not {self._encoding}: byte {error.start} of the line cannot be read"
                 text = line.decode(self._encoding, "replace")
+            if "\0" in text:
+                self.fault = "holds a NUL byte, which is no character"
             if len(line) > LONGEST_LINE:
                 self.fault = f"is longer than {LONGEST_LINE:,} bytes"
             if self.number == 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from gateway.formats.finding import FormatError
 
 LARGEST = 32_000_000  # characters of one item
 DEEPEST = 100
+_NUL = "\\u0000"
+_A_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Number(str):
@@ -111,6 +114,7 @@ class Stream:
             try:
                 value, end = self._json.raw_decode(self._text, self._at)
                 if end < len(self._text) or self._ended:  # 12 may go on as 123
+                    self._without_nul(end)
                     self._at = end
                     return value
             except RecursionError:
@@ -125,6 +129,11 @@ class Stream:
                 raise NotJson(str(error), self._line_at(self._at)) from None
             if not self._more() and not self._ended:
                 raise NotJson("it breaks off", self._line_at(self._at))
+
+    def _without_nul(self, end: int) -> None:
+        """PostgreSQL holds no NUL in a text, and no document means one."""
+        if self._text.find(_NUL, self._at, end) >= 0 and (found := _A_NUL.search(self._text, self._at, end)):
+            raise NotJson(f"{_NUL} stands in a text, and is no character", self._line_at(found.start()))
 
     # -- the file ----------------------------------------------------------
     def items(self, path: Sequence[str] | None) -> Iterator[Item]:
