@@ -155,6 +155,16 @@ def test_garbage_is_kept_and_asked_about(road: Road) -> None:
     assert codes(road) == ["file-unreadable"]
 
 
+@pytest.mark.parametrize("at", [b"HP-1", b"Store 14", b"ST*850*0001", b"*ZZ*NORTHWIND     ", b"*000000001"])
+def test_a_nul_holds_nothing_up_on_either_database(road: Road, at: bytes) -> None:
+    """PostgreSQL takes none in a text: what was refused or read before must not fail for ever there."""
+    road.receive(interchange([order("HP-1")]).replace(at, at[:-1] + b"\0", 1))
+    road.work()
+    (row,) = road.rows(schema.transmission)
+    assert row.status != "received"
+    assert road.rows(schema.document) or codes(road)
+
+
 def accepted_order(road: Road) -> None:
     road.receive(interchange([order()]))
     road.work()

@@ -65,6 +65,8 @@ class Source:
             data = self._waiting or next(self._chunks, None)
             self._waiting = b""
             piece = self._decoder.decode(data or b"", final=data is None)
+            if "\0" in piece:  # no database text holds one; ASCII's substitute stands for it, as in splitting.py
+                piece = piece.replace("\0", "\x1a")
             self.ended = data is None
             pieces.append(piece)
             got += len(piece)

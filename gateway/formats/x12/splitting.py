@@ -57,7 +57,7 @@ class Splitter:
             segment, encoding = _letters(piece)
             if encoding:
                 said.setdefault(Code.CHARACTER_OUTSIDE_BASIC_SET, encoding)
-            start = segment.lstrip("\r\n \t\0")
+            start = segment.lstrip("\r\n \t\0\x1a")
             margin = segment[: len(segment) - len(start)]
             indent = margin.replace("\r", "\n").rpartition("\n")[2]
             if " " in indent or "\t" in indent:
@@ -112,10 +112,10 @@ def rows_of(data: bytes, separators: Separators) -> list[Row]:
 
 def set_of(data: bytes, separators: Separators) -> tuple[list[Row], str]:
     """The same with its text, as its frame had it."""
-    text = data.decode(encoding_of(data, "ST"), errors="replace")
+    text = data.decode(encoding_of(data, "ST"), errors="replace").replace("\0", "\x1a")  # as in source.py
     raw = replace(separators, component=_undecoded(separators.component), segment=_undecoded(separators.segment))
     end = raw.segment
-    body = text.rstrip("\r\n \t\0") if end not in "\r\n" else text.rstrip("\r\n")
+    body = text.rstrip("\r\n \t\0\x1a") if end not in "\r\n" else text.rstrip("\r\n")
     return Splitter(raw).split(body.removesuffix(end))[:2]
 
 
