@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,7 +92,9 @@ def _for_wrap(tx: Tx, made: Sequence[Made]) -> list[dict[str, Any]]:
 def _functional(one: Interchange, group: Group, agreement: Agreement) -> list[Sequence[str]] | None:
     """The 997 or 999 of a group, ST to SE."""
     terms = agreement.acknowledge
-    findings = [*group.findings, *(one.findings if one.status is InterchangeStatus.REJECTED else [])]
+    findings = group.findings
+    if one.status is InterchangeStatus.REJECTED:  # what is wrong with its envelope has no code here: TA1 says it
+        findings = [*findings, *(replace(finding, standard_code=None) for finding in one.findings)]
     sets = group.sets
     if terms.detail == "errors":
         sets = [outcome for outcome in sets if outcome.verdict != "A"]

@@ -131,11 +131,15 @@ def _judge(
             if one is not going_on:
                 _repeat(tx, book, one, before[0], portion)
             continue
-        refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
-        one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
+        one.status = _used_status(one)
         assert one.id is not None
         if one.values["company"] is not None:
             used[_number_of(one)].append(Earlier(one.id, one.values["content_sha256"], one.row.id))
+
+
+def _used_status(one: Interchange) -> InterchangeStatus:
+    refused = any(group.refused or any(result.verdict == "R" for result in group.sets) for group in one.groups)
+    return InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
 
 
 def _is_sound(one: Interchange) -> bool:
@@ -219,8 +223,7 @@ def _repeat(tx: Tx, book: Book, one: Interchange, earlier: Earlier, portion: Por
     elif not same and terms.control_number == "hold":
         one.status = InterchangeStatus.QUARANTINED
     else:
-        refused = any(result.verdict == "R" for group in one.groups for result in group.sets)
-        one.status = InterchangeStatus.PARTIAL if refused else InterchangeStatus.ACCEPTED
+        one.status = _used_status(one)
 
 
 def _answer_again(tx: Tx, interchange_id: int) -> None:
@@ -324,6 +327,7 @@ def _write_documents(
         values = dict(staged.values)
         rejected = values.pop("rejected")
         outcome = outcomes.get(id(staged.interchange))
+        rejected = rejected or (outcome is not None and staged.group is not None and staged.group.refused)
         stage: str | None = "rejected" if rejected else _stage(values)  # remembered until the trailer, never due
         status, due_at = DocumentStatus.STAGED, None
         if outcome is not None:
@@ -383,7 +387,8 @@ def _move_staged(tx: Tx, one: Interchange, outcome: Outcome | None) -> list[Aler
         tx.execute(mine.values(status=move(DocumentStatus.STAGED, outcome), stage=None, gist=None, **seen))
         return []
     refused = move(DocumentStatus.STAGED, Outcome.REJECTED)
-    told = mine.where(stage == "rejected").values(status=refused, stage=None, **seen).returning(*_told)
+    useless = or_(stage == "rejected", document.c.group_id.in_([group.id for group in one.groups if group.refused]))
+    told = mine.where(useless).values(status=refused, stage=None, gist=None, **seen).returning(*_told)
     # They can be many thousands, and nobody else can know of them: no other worker has to be waited for.
     alerts = [replace(_document_rejected(row.id, row._asdict()), dedupe_key=None) for row in tx.all(told)]
     tx.execute(mine.where(stage.is_(None)).values(status=DocumentStatus.HELD, **seen))

@@ -45,6 +45,11 @@ class Group:
     sets: list[SetOutcome] = field(default_factory=list)
     terms: dict[str, Terms] = field(default_factory=dict)  # by set id
 
+    @property
+    def refused(self) -> bool:
+        """Whether nothing of it may be used, whatever its sets are worth: its sender is told so."""
+        return any(finding.severity is Severity.REJECTS for finding in self.findings)
+
     def kept(self) -> str:
         """What its row keeps of it, to go on reading after a crash."""
         said = {"gs": self.gs, "closed": self.closed, "counted": self.counted, "findings": plain(self.findings)}

@@ -451,7 +451,7 @@ class _Reading:
         agreement = found.agreement
         if agreement is not None and group.values["agreement"] is None:
             group.values["agreement"] = agreement.name
-        elif agreement is None and set_id not in ANSWERING and current.aside is None:
+        elif agreement is None and set_id not in ANSWERING and current.aside is None and any(group.gs):
             self.portion.alerts.append(
                 Alert(
                     "no-agreement",

@@ -9,6 +9,7 @@ from pipeline_road import Road
 from road_documents import acknowledgement, interchange, order
 
 from gateway.partners.book import Book
+from gateway.pipeline import unwrap
 from gateway.store import schema
 
 GOOD = interchange([order()], number=7)
@@ -106,3 +107,32 @@ def test_a_release_as_some_write_it_is_answered_in_an_envelope_that_has_it(road:
     (sent,) = answers(road, interchange([order()]).replace(b"*X*004010", b"*X*4010"))
     assert b"*U*00401*" in sent
     assert b"*X*004010~ST*997*0001~AK1*PO*1~" in sent
+
+
+NO_TRAILER = interchange([order("HP-1", "0001"), order("HP-2", "0002")], number=7).replace(b"GE*2*1~", b"")
+
+
+@pytest.mark.parametrize(("held", "portion"), [(40, 250), (1, 1)], ids=["at once", "staged"])
+def test_what_we_say_of_a_group_is_what_we_do_with_it(
+    road: Road, monkeypatch: pytest.MonkeyPatch, held: int, portion: int
+) -> None:
+    monkeypatch.setattr(unwrap, "HELD", held)
+    monkeypatch.setattr(unwrap, "PORTION", portion)
+    other = interchange([order("HP-3")], group=2)[106:].partition(b"IEA")[0]
+    sent = b"".join(answers(road, NO_TRAILER.replace(b"IEA*1*", other + b"IEA*2*")))
+    assert b"AK1*PO*1~AK9*R*2*2*0*3~" in sent
+    assert b"AK1*PO*2~AK2*850*0001~AK5*A~AK9*A*1*1*1~" in sent
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["invalid", "invalid", "done"]
+    assert [row.status for row in road.rows(schema.interchange, direction="in")] == ["accepted-with-errors"]
+    assert [row.code for row in road.rows(schema.work_item)] == ["document-rejected", "document-rejected"]
+
+
+def test_an_envelope_that_is_refused_has_no_code_in_a_997(road: Road) -> None:
+    (sent,) = answers(road, GOOD.replace(b"IEA*1*000000007", b"IEA*1*000000008"))
+    assert b"AK1*PO*1~AK9*R*1*1*0~" in sent
+
+
+def test_sets_without_a_group_are_no_question_of_agreement(road: Road) -> None:
+    answers(road, GOOD[:106] + GOOD[GOOD.index(b"ST*") : GOOD.index(b"GE*")] + b"IEA*0*000000007~")
+    assert [row.code for row in road.rows(schema.work_item)] == ["document-rejected"]
+    assert [row.status for row in road.rows(schema.document, direction="in")] == ["invalid"]

@@ -131,6 +131,8 @@ def functional_acknowledgement(
     rows: list[Row] = [["AK1", *(about if later else about[:2])]]
     if detail is not Detail.GROUP:
         for outcome in group.sets:
+            if group.is_refused and outcome.verdict != "R":
+                continue  # "accepted" would contradict what AK9 says of it
             rows += _set_rows(outcome, kind, detail, separators, later=later)
     accepted = 0 if group.is_refused else sum(outcome.verdict != "R" for outcome in group.sets)
     received = str(len(group.sets))
