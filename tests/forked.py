@@ -26,7 +26,7 @@ def killed(script: str, ready: Callable[[], bool], *arguments: str) -> bool:
         assert time.monotonic() < deadline
         if not process.is_alive():
             assert ended(process) == 0
-            return False
+            return ready()
         time.sleep(0.001)
     process.kill()
     ended(process)
