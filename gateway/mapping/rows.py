@@ -6,7 +6,7 @@
       inner-pack: 6 each
       pack of THROW-2: 12 each                  of one article
 
-A CSV file is one table: a heading `word,code`, then a row a word; further columns are for people.
+A CSV file is one table: a heading `word,code` (or with ; or a tab), then a row a word; further columns are for people.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ and `gateway check --schema partner` prints one (also `company`, `connections`, 
 
 Names of folders, agreements and connections are small letters, digits and dashes. Every value is text until a model
 says otherwise, so `NO`, `01` and `16:00` stay what they are. A duration is a number and `s`, `m`, `h` or `d`. A secret
-is never written out: `env:NAME` or `file:/path` names it.
+is never written out: `env:NAME` or `file:/path` names it. `~` says that nothing is meant; a key with nothing behind it
+is a fault.
 
 **Layers.** Terms may be said by the standard preset, the company, the industry, the partner and the agreement; the
 later one wins, line by line. `like: NAME` in an agreement takes over the lines of another one of the same partner.
@@ -66,9 +67,9 @@ convert:
   pack of THROW-2: 12 each               # ... of this article; any identifier of the line names it
 ```
 
-A long table is better kept as `codes/<table>.csv`: a heading `word,code`, then a row a word; further columns are for
-people. `gateway partner codes PARTNER` prints the rows in force; with `--import FILE --table TABLE` it checks a CSV
-file and puts it into its place.
+A long table is better kept as `codes/<table>.csv`: a heading `word,code`, then a row a word (or with `;` or a tab, as
+spreadsheets save it); further columns are for people. `gateway partner codes PARTNER` prints the rows in force; with
+`--import FILE --table TABLE` it checks a CSV file and puts it into its place.
 
 What nobody named: `codes: {ask: [unit]}` stops a document with an unknown code, `codes: {units: [each]}` one with a
 quantity nobody can count. Each is a work item; `gateway answer W-7 "6 each"` (or `POST /v1/exceptions/W-7/answer`)
