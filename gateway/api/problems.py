@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from gateway.pipeline.again import CannotRunAgain
@@ -111,6 +111,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OperationalError)
     async def _database(_: Request, error: OperationalError) -> JSONResponse:
         return unforeseen(error)
+
+    @app.exception_handler(DataError)
+    async def _beyond_text(_: Request, error: DataError) -> JSONResponse:
+        log.warning("a request holds what no column takes: %s", str(error.orig).partition("\n")[0])
+        detail = "A text may not hold a NUL (\\u0000), nor a number be beyond all measure. Nothing was done."
+        return answer(422, Problem(422, "invalid-request", "The request holds a value nobody can keep", detail).body)
 
     @app.exception_handler(PayloadPurged)
     async def _deleted(_: Request, error: PayloadPurged) -> JSONResponse:

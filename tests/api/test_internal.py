@@ -285,3 +285,15 @@ def test_what_retention_deleted_is_said_to_be_gone(site: Site) -> None:
     assert (answer.status_code, answer.json()["type"]) == (410, "urn:gateway:deleted")
     answer = site.internal.post(f"/v1/deliveries/L-{sent.id}/resend")
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:gateway:cannot-resend")
+
+
+def test_a_nul_in_a_request_is_theirs_to_mend_and_not_sent_again(site: Site) -> None:
+    """SQLite keeps it, PostgreSQL takes none in a text; on neither is it said to be our fault."""
+    name = site.order()
+    told = site.internal.post("/v1/shipments", json={"order": name, "number": "S\0"})
+    asked = site.internal.get("/v1/documents?partner=a%00")
+    for answer in (told, asked):
+        assert answer.status_code in (200, 202, 422), answer.text
+    if told.status_code == 422:
+        assert told.json()["type"] == "urn:gateway:invalid-request"
+        assert "NUL" in told.json()["detail"]
