@@ -21,6 +21,7 @@ from gateway.partners.faults import Fault, ProfileFaults
 
 CORE = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float", "timestamp", "map", "seq"))
 CORE += ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")  # `<<` and `=`, told apart by their text
+_LONG = re.compile(r"(`[^`]{60})[^`]{20,}(?=`)")  # a value of that length is known by how it begins
 DEEPEST = 20  # the deepest profile we ship has 6 levels; this only keeps hostile input from the recursion limit
 
 
@@ -37,7 +38,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
     def fault(self, text: str, remedy: str = "") -> Fault:
-        return Fault(self.file, self.line, text, remedy)
+        return Fault(self.file, self.line, _LONG.sub(r"\1...", text), remedy)
 
 
 @dataclass(frozen=True, slots=True)

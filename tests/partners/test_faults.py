@@ -597,6 +597,14 @@ def test_a_secret_is_never_repeated() -> None:
     assert "hunter2" not in "".join(map(str, faults))
 
 
+@pytest.mark.parametrize("line", ["industry: retail", "    lane: production", "    map: x12-856-shipment"])
+def test_a_very_long_value_is_said_by_how_it_begins(line: str) -> None:
+    key = line.partition(":")[0]
+    (fault,) = faults_in(changed(PARTNER, line, f"{key}: {'x' * 5000}"))
+    assert "xxx...`" in fault.text
+    assert len(fault.text) < 120
+
+
 def test_one_fault_of_a_layer_is_said_once() -> None:
     faults = faults_in(changed(INDUSTRY, "within: 4h", "within: soon"))
     assert [str(fault.line) for fault in faults] == ["4"]
