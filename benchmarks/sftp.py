@@ -4,10 +4,11 @@
 
 Every file that ours takes is sealed, hashed and committed before its close is answered; the limits beside it leave that
 to the system (paramiko), or flush the file at its close (paramiko + fsync, the peer of ours for small files). Servers
-take turns, in every other round in the opposite order. A ratio is the median of those of the rounds, each of two
-servers within seconds of each other, with the middle half of them behind it: disks and cores are shared, and a median
-of each server alone would compare their luck. MB/s and files/s are by the clock, CPU is what the server process and its
-children spent. Memory is the resident size with that many sessions open, beside what the process had before.
+begin anew for each round and take turns, in every other one in the opposite order. A ratio is the median of those of
+the rounds, each of two servers within seconds of each other, with the middle half of them behind it: disks and cores
+are shared, and a median of each server alone would compare their luck. MB/s and files/s are by the clock, CPU is what
+the server process and its children spent. Memory is the resident size with that many sessions open, beside what the
+process had before.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,16 @@ OPTIONS = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel
 
 
 @dataclass
+class Figures:
+    """What was seen of one server."""
+
+    name: str
+    rates: dict[str, list[float]] = field(default_factory=dict)  # units a second by the clock, a round each
+    spent: dict[str, list[float]] = field(default_factory=dict)  # milliseconds of the server's CPU a unit
+    memory: tuple[float, float] = (0, 0)  # MB before and with the sessions
+
+
+@dataclass
 class Peer:
     """One running server."""
 
@@ -58,9 +69,6 @@ class Peer:
     user: str
     root: str  # before /inbox and /outbox
     offer: Callable[[dict[str, bytes]], None]  # lay files out to be fetched
-    rates: dict[str, list[float]] = field(default_factory=dict)  # units a second by the clock, a round each
-    spent: dict[str, list[float]] = field(default_factory=dict)  # milliseconds of the server's CPU a unit
-    memory: tuple[float, float] = (0, 0)  # MB before and with the sessions
 
     @property
     def outbox(self) -> str:
@@ -194,30 +202,27 @@ def batch(peer: Peer, folder: Path, commands: list[str]) -> float:
     return spent
 
 
-def measure(peer: Peer, name: str, count: float, folder: Path, commands: list[str], login: float) -> None:
-    before = peer.cpu()
-    spent = max(batch(peer, folder, commands) - login, 1e-6)
-    cpu = max(peer.cpu() - before, GRAIN) / count * 1000
-    peer.rates.setdefault(name, []).append(count / spent)
-    peer.spent.setdefault(name, []).append(cpu)
-
-
-def one_round(peer: Peer, folder: Path, sizes: argparse.Namespace, number: int) -> None:
+def one_round(peer: Peer, figures: Figures, folder: Path, sizes: argparse.Namespace) -> None:
     login = min(batch(peer, folder, ["pwd"]) for _ in range(3))
     large, back = folder / "large", folder / "back"
-    commands = [f"put {large} {peer.root}/inbox/large-{number}"]
-    measure(peer, "put large", sizes.large_mb, folder, commands, login)
-    peer.offer({f"large-{number}.edi": large.read_bytes()})
-    measure(peer, "get large", sizes.large_mb, folder, [f"get {peer.outbox}/large-{number}.edi {back}"], login)
+    small = [folder / "many" / f"f{n}" for n in range(sizes.files)]
+
+    def measure(name: str, count: int, commands: list[str]) -> None:
+        before = peer.cpu()
+        spent = max(batch(peer, folder, commands) - login, 1e-6)
+        cpu = max(peer.cpu() - before, GRAIN) / count * 1000
+        figures.rates.setdefault(name, []).append(count / spent)
+        figures.spent.setdefault(name, []).append(cpu)
+
+    measure("put large", sizes.large_mb, [f"put {large} {peer.root}/inbox/large"])
+    peer.offer({"large.edi": large.read_bytes()})
+    measure("get large", sizes.large_mb, [f"get {peer.outbox}/large.edi {back}"])
     if back.stat().st_size != large.stat().st_size:
         raise SystemExit(f"{peer.name}: what came back is not what was sent")
     back.unlink()
-    small = [folder / "many" / f"f{n}" for n in range(sizes.files)]
-    commands = [f"put {path} {peer.root}/inbox/{path.name}-{number}" for path in small]
-    measure(peer, "put small", sizes.files, folder, commands, login)
-    peer.offer({f"{path.name}-{number}.edi": path.read_bytes() for path in small})
-    commands = [f"get {peer.outbox}/{path.name}-{number}.edi {back}" for path in small]
-    measure(peer, "get small", sizes.files, folder, commands, login)
+    measure("put small", sizes.files, [f"put {path} {peer.root}/inbox/{path.name}" for path in small])
+    peer.offer({f"{path.name}.edi": path.read_bytes() for path in small})
+    measure("get small", sizes.files, [f"get {peer.outbox}/{path.name}.edi {back}" for path in small])
 
 
 SESSIONS = """
@@ -236,7 +241,8 @@ sys.stdin.read()
 """
 
 
-def sessions(peer: Peer, folder: Path, count: int) -> None:
+def sessions(peer: Peer, folder: Path, count: int) -> tuple[float, float]:
+    """MB before and with so many of them."""
     before = peer.resident()
     command = [sys.executable, "-c", SESSIONS, str(peer.port), peer.user, str(folder / "user"), str(count)]
     command.append(peer.outbox)
@@ -245,44 +251,49 @@ def sessions(peer: Peer, folder: Path, count: int) -> None:
     assert client.stdout is not None
     if client.stdout.readline() != "open\n":
         raise SystemExit(f"{peer.name}: {count} sessions cannot be opened")
-    peer.memory = before, peer.resident()
+    during = peer.resident()
     client.stdin.close()
     client.wait(60)
     client.stdout.close()
+    return before, during
 
 
-def run(sizes: argparse.Namespace) -> list[Peer]:
+def run(sizes: argparse.Namespace) -> list[Figures]:
+    """Ours, paramiko, paramiko + fsync, and OpenSSH where it is."""
+    figures: dict[str, Figures] = {}
     with tempfile.TemporaryDirectory(prefix="gateway-sftp-") as place:
-        folder = Path(place)
-        keygen(folder / "host")
-        keygen(folder / "user")
-        with (folder / "large").open("wb") as file:
+        given = Path(place)
+        keygen(given / "host")
+        keygen(given / "user")
+        with (given / "large").open("wb") as file:
             for _ in range(sizes.large_mb):
                 file.write(os.urandom(1_000_000))
-        (folder / "many").mkdir()
+        (given / "many").mkdir()
         for n in range(sizes.files):
-            (folder / "many" / f"f{n}").write_bytes(os.urandom(2048))
-        with ours(folder) as us, bare(folder, fsync=False) as plain, bare(folder, fsync=True) as flushed:
-            peers = [us, plain, flushed]
-            for peer in peers:
-                sessions(peer, folder, sizes.sessions)
-            if SSHD is None:
-                rounds(peers, folder, sizes)
-            else:
-                with openssh(folder) as there:
-                    peers.append(there)
-                    rounds(peers, folder, sizes)
-                    sessions(there, folder, sizes.sessions)
-        return peers
+            (given / "many" / f"f{n}").write_bytes(os.urandom(2048))
+        for number in range(sizes.rounds):
+            with launched(given) as peers:
+                for peer in peers[:: 1 if number % 2 else -1]:
+                    of_peer = figures.setdefault(peer.name, Figures(peer.name))
+                    one_round(peer, of_peer, given, sizes)
+                    if number == 0:
+                        of_peer.memory = sessions(peer, given, sizes.sessions)
+    return [figures[name] for name in ("ours", "paramiko", "paramiko + fsync", "OpenSSH") if name in figures]
 
 
-def rounds(peers: list[Peer], folder: Path, sizes: argparse.Namespace) -> None:
-    for number in range(sizes.rounds):
-        for peer in peers[:: 1 if number % 2 else -1]:
-            one_round(peer, folder, sizes, number)
+@contextmanager
+def launched(given: Path) -> Iterator[list[Peer]]:
+    """All servers, begun anew in a folder of their own."""
+    with ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(dir=given)))
+        for name in ("host", "host.pub", "user", "user.pub"):
+            shutil.copy(given / name, folder)
+        servers = [ours(folder), bare(folder, fsync=False), bare(folder, fsync=True)]
+        servers += [openssh(folder)] if SSHD is not None else []
+        yield [ends.enter_context(server) for server in servers]
 
 
-def table(peers: list[Peer]) -> str:
+def table(peers: list[Figures]) -> str:
     lines = ["| | " + " | ".join(peer.name for peer in peers) + " | ours / paramiko | ours / paramiko + fsync |"]
     lines.append("|---" * (len(peers) + 3) + "|")
     us, plain, flushed = peers[:3]
@@ -301,7 +312,7 @@ def table(peers: list[Peer]) -> str:
     return "\n".join(lines)
 
 
-def ratio(us: Peer, other: Peer, name: str) -> str:
+def ratio(us: Figures, other: Figures, name: str) -> str:
     """By the clock, its middle half, and by the server's CPU."""
     of_rounds = sorted(ours / theirs for ours, theirs in zip(us.rates[name], other.rates[name], strict=True))
     by_cpu = statistics.median(theirs / ours for ours, theirs in zip(us.spent[name], other.spent[name], strict=True))
