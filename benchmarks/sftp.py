@@ -4,11 +4,11 @@
 
 Every file that ours takes is sealed, hashed and committed before its close is answered; the limits beside it leave that
 to the system (paramiko), or flush the file at its close (paramiko + fsync, the peer of ours for small files). Servers
-begin anew for each round and take turns, in every other one in the opposite order. A ratio is the median of those of
-the rounds, each of two servers within seconds of each other, with the middle half of them behind it: disks and cores
-are shared, and a median of each server alone would compare their luck. MB/s and files/s are by the clock, CPU is what
-the server process and its children spent. Memory is the resident size with that many sessions open, beside what the
-process had before.
+begin anew for each round, are warm when it counts, and take turns, in every other one in the opposite order. A ratio is
+the median of those of the rounds, each of two servers within seconds of each other, with the middle half of them behind
+it: disks and cores are shared, and a median of each server alone would compare their luck. MB/s and files/s are by the
+clock, CPU is what the server process and its children spent. Memory is the resident size with that many sessions open,
+beside what the process had before.
 """
 
 from __future__ import annotations
@@ -203,9 +203,11 @@ def batch(peer: Peer, folder: Path, commands: list[str]) -> float:
 
 
 def one_round(peer: Peer, figures: Figures, folder: Path, sizes: argparse.Namespace) -> None:
-    login = min(batch(peer, folder, ["pwd"]) for _ in range(3))
     large, back = folder / "large", folder / "back"
     small = [folder / "many" / f"f{n}" for n in range(sizes.files)]
+    peer.offer({"first.edi": small[0].read_bytes()})
+    batch(peer, folder, [f"put {small[0]} {peer.root}/inbox/first", f"get {peer.outbox}/first.edi {back}"])
+    login = min(batch(peer, folder, ["pwd"]) for _ in range(3))
 
     def measure(name: str, count: int, commands: list[str]) -> None:
         before = peer.cpu()
@@ -275,9 +277,9 @@ def run(sizes: argparse.Namespace) -> list[Figures]:
             with launched(given) as peers:
                 for peer in peers[:: 1 if number % 2 else -1]:
                     of_peer = figures.setdefault(peer.name, Figures(peer.name))
-                    one_round(peer, of_peer, given, sizes)
                     if number == 0:
                         of_peer.memory = sessions(peer, given, sizes.sessions)
+                    one_round(peer, of_peer, given, sizes)
     return [figures[name] for name in ("ours", "paramiko", "paramiko + fsync", "OpenSSH") if name in figures]
 
 
