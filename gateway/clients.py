@@ -34,7 +34,7 @@ class Clients:
     ) -> None:
         """`trust` says whom to believe where something was agreed."""
         self._timeout = timeout
-        self._trust = trust or public_authorities()
+        self._trust = trust
         self._headers = {**HEADERS, **(headers or {})}
         self._waiting: list[httpx.Client] = []
         self._closed = False
@@ -55,8 +55,9 @@ class Clients:
                 self._waiting.append(client)
 
     def _open(self) -> httpx.Client:
+        trust = self._trust or public_authorities()
         return httpx.Client(
-            follow_redirects=False, trust_env=False, verify=self._trust, timeout=self._timeout, headers=self._headers
+            follow_redirects=False, trust_env=False, verify=trust, timeout=self._timeout, headers=self._headers
         )
 
     def close(self) -> None:

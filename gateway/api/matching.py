@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from gateway.api.door import Used, Writer
 from gateway.api.names import number_of
-from gateway.api.problems import RESPONSES, Problem, not_found
-from gateway.pipeline import again, matching
+from gateway.api.problems import RESPONSES, cannot, not_found
+from gateway.pipeline import matching
 from gateway.store.engine import Tx
 from gateway.store.schema import document
 
@@ -50,10 +50,8 @@ def match(
         row = view.get(document, number)
         if row is None or row.lane != who.lane or not row.released:
             raise not_found("document", document_id)
-        try:
+        with cannot("match", "This cannot be matched", document_id):
             look = matching.preview(view, number, body.order)
             if isinstance(view, Tx):
                 matching.match(view, use.house, number, body.order, by=who.name)
-        except again.CannotRunAgain as error:
-            raise Problem(409, "cannot-match", "This cannot be matched", str(error), instance=document_id) from None
     return MatchShape(id=document_id, title=look.title, effects=list(look.effects), done=not dry_run)

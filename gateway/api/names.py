@@ -6,8 +6,7 @@ import datetime as dt
 import re
 
 from gateway.api.problems import not_found
-
-LETTERS = {"transmission": "T", "document": "D", "envelope": "E", "delivery": "L", "work item": "W"}
+from gateway.pipeline.alert import LETTERS
 
 
 def name_of(what: str, number: int) -> str:

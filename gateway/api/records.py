@@ -18,7 +18,7 @@ from gateway.lifecycle import DeliveryStatus
 from gateway.pipeline import again, compose
 from gateway.pipeline.deliver import as_cloudevent
 from gateway.store import canonical_documents, events, payloads
-from gateway.store.schema import ASTRAY, delivery, delivery_attempt, document
+from gateway.store.schema import ASTRAY, IS_ASTRAY, delivery, delivery_attempt, document
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 
@@ -127,8 +127,8 @@ def deliveries(
     target: Annotated[str | None, Query(description="Only to this connection or system.")] = None,
 ) -> Page[DeliveryShape]:
     wanted = newest("delivery", delivery, who.lane, after, limit, {"status": status, "target": target})
-    if status in (DeliveryStatus.DEAD, DeliveryStatus.REJECTED, DeliveryStatus.SKIPPED):
-        wanted = wanted.where(text(ASTRAY))
+    if status in ASTRAY:
+        wanted = wanted.where(text(IS_ASTRAY))
     with use.store.read() as view:
         return page(view.all(wanted), limit, DeliveryShape.of)
 

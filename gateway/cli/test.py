@@ -62,11 +62,12 @@ def judge_maps(
     Exit code 0: every map holds and has an approved case, and every step was played. 1: not so.
     """
     said, library, faults = examine(written())
+    if theirs := [
+        fault for fault in faults if fault.file.startswith(tuple(f"partners/{name}/" for name in names or ()))
+    ]:
+        raise _faulty(theirs)
     wanted = _maps(
-        names or [],
-        library,
-        {p: [a.map for a in said.agreements.values() if a.partner == p] for p in said.partners},
-        [fault for fault in faults if fault.file.split("/")[1] in (names or [])],
+        names or [], library, {p: [a.map for a in said.agreements.values() if a.partner == p] for p in said.partners}
     )
     usual = read_usual(library.files["usual.yaml"]) if "usual.yaml" in library.files else {}
     cases = folders()["maps"].parent / "sample_docs" / "maps"
@@ -122,10 +123,8 @@ NO_MAPS = "No map stands between: what they exchange with us is our own JSON."
 MARKS = {"met": "[x]", "missing": "[ ]", "open": "[?]"}
 
 
-def _maps(names: list[str], library: Library, partners: dict[str, list[str | None]], faults: list[Fault]) -> list[str]:
-    """The maps that names mean: a map is itself, a partner is all maps of its agreements, if it has no `faults`."""
-    if faults:
-        raise _faulty(faults)
+def _maps(names: list[str], library: Library, partners: dict[str, list[str | None]]) -> list[str]:
+    """The maps that names mean: a map is itself, a partner is all maps of its agreements."""
     known = library.names()
     if not names:
         return known

@@ -5,16 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from gateway.flows import advice, warehouse_order
 from gateway.flows.order import OrderState, shipment_key
 from gateway.flows.warehouse_order import WarehouseOrderState
 from gateway.pipeline.alert import Alert
-from gateway.pipeline.route import Fact, warehouse_order_key
+from gateway.pipeline.route import Fact, states, warehouse_order_key
 from gateway.store.engine import Tx
 from gateway.store.schema import document, flow
 
@@ -39,9 +39,10 @@ def place(tx: Tx, facts: Sequence[Fact], advised: frozenset[int]) -> Placed:
     if not mine:
         return Placed(list(facts), {}, [], frozenset())
     matched = _matched(tx, mine)
-    states = _states(tx, {(*matched.get(fact.document_id or 0, fact.keys[0]), fact.lane) for fact in mine})
-    orders = {key: state.released for key, state in states.items() if state.released is not None}
-    customers = _withdrawn(tx, {(*released["order"], key[2]) for key, released in orders.items()})
+    wanted = {(*matched.get(fact.document_id or 0, fact.keys[0]), fact.lane) for fact in mine}
+    standing = states(tx, WarehouseOrderState, wanted)
+    orders = {key: state.released for key, state in standing.items() if state.released is not None}
+    customers = states(tx, OrderState, {(*released["order"], key[2]) for key, released in orders.items()})
     placed: dict[int, Fact] = {}
     values: dict[int, Mapping[str, Any]] = {}
     alerts: list[Alert] = []
@@ -58,7 +59,8 @@ def place(tx: Tx, facts: Sequence[Fact], advised: frozenset[int]) -> Placed:
             alerts.append(_alert("advice-line-unknown", fact, {"reason": str(error)}))
             continue
         kind, name = released["order"]
-        data |= _told_again(data, states[(*key, fact.lane)], customers.get((kind, name, fact.lane), ()))
+        customer = customers.get((kind, name, fact.lane)) or OrderState()
+        data |= _told_again(data, standing[(*key, fact.lane)], customer.withdrawn)
         correlation_id = released["correlation_id"] or fact.correlation_id
         placed[fact.document_id] = fact._replace(
             partner=name.partition("/")[0],
@@ -83,34 +85,17 @@ def _matched(tx: Tx, facts: Sequence[Fact]) -> dict[int, tuple[str, str]]:
     return {i: warehouse_order_key(orders[d].partner, orders[d].business_key) for i, d in said.items() if d in orders}
 
 
-FlowKey = tuple[str, str, str]  # kind, key, lane
-
-
-def _states(tx: Tx, wanted: set[FlowKey]) -> dict[FlowKey, WarehouseOrderState]:
-    return {key: WarehouseOrderState.model_validate_json(state) for key, state in _stored(tx, wanted)}
-
-
-def _withdrawn(tx: Tx, wanted: set[FlowKey]) -> dict[FlowKey, set[str]]:
-    """Order -> the shipments that were withdrawn from it."""
-    stored = [(key, OrderState.model_validate_json(state)) for key, state in _stored(tx, wanted)]
-    return {key: set(state.withdrawn) for key, state in stored}
-
-
-def _stored(tx: Tx, wanted: set[FlowKey]) -> list[tuple[FlowKey, str]]:
-    rows = tx.all(select(flow).where(tuple_(flow.c.kind, flow.c.key, flow.c.lane).in_(sorted(wanted))))
-    return [((row.kind, row.key, row.lane), row.state) for row in rows]
-
-
 def _told_again(shipment: Mapping[str, Any], state: WarehouseOrderState, withdrawn: Collection[str]) -> dict[str, int]:
     """What tells a shipment from one of its number that was withdrawn: what followed from that one follows anew."""
     for standing in state.shipments.values():
         if standing.get("document_id") == shipment["document_id"]:
             return {"match": standing["match"]} if "match" in standing else {}
-    for n in count(1):
-        named = {**shipment, **({"match": n} if n > 1 else {})}
-        if advice.name_of(named) not in state.withdrawn and shipment_key(named) not in withdrawn:
-            break
-    return {"match": n} if n > 1 else {}
+
+    def is_free(told: Mapping[str, int]) -> bool:
+        named = {**shipment, **told}
+        return advice.name_of(named) not in state.withdrawn and shipment_key(named) not in withdrawn
+
+    return next(told for told in chain(({},), ({"match": n} for n in count(2))) if is_free(told))
 
 
 def _stranger(tx: Tx, fact: Fact) -> Alert:

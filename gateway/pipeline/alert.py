@@ -34,7 +34,8 @@ def raise_alerts(tx: Tx, alerts: Iterable[Alert]) -> None:
         work_items.open_items(tx, rows)
 
 
-LETTERS = {"transmission": "T", "document": "D", "delivery": "L"}
+LETTERS = {"transmission": "T", "document": "D", "envelope": "E", "delivery": "L", "work item": "W"}
+"""What stands before a number in an id that people see: D-90417."""
 
 
 def _row(alert: Alert) -> dict[str, Any]:

@@ -14,26 +14,19 @@ from sqlalchemy import select, update
 
 from gateway.canonical import WarehouseShippingAdvice
 from gateway.flows import advice, order, warehouse_order
-from gateway.lifecycle import DeliveryStatus, DocumentStatus, Outcome, move
+from gateway.lifecycle import DOCUMENT_MOVES, DeliveryStatus, DocumentStatus, Outcome, move
 from gateway.pipeline import advices, again
 from gateway.pipeline.alert import Alert, raise_alerts
 from gateway.pipeline.house import House
 from gateway.pipeline.preview import Preview
-from gateway.pipeline.route import Fact, Key, happen, warehouse_order_key
+from gateway.pipeline.route import Fact, FlowStateOf, Key, happen, states, warehouse_order_key
 from gateway.pipeline.telling import delivery_words, kind_words
 from gateway.store import canonical_documents, lease
 from gateway.store.engine import Record, Tx, View
-from gateway.store.schema import delivery, delivery_document, document, flow
+from gateway.store.schema import delivery, delivery_document, document
 
-NOT_GONE = frozenset(
-    {
-        DocumentStatus.COMPOSED,
-        DocumentStatus.WITHHELD,
-        DocumentStatus.WAIVED,
-        DocumentStatus.REFUSED_BY_US,
-        DocumentStatus.READY,
-    }
-)
+_GIVEN_UP = {was for (was, what), now in DOCUMENT_MOVES.items() if what is Outcome.GAVE_UP and now is not was}
+NOT_GONE = frozenset(_GIVEN_UP - {DocumentStatus.WRAPPED})
 """Documents of ours that are in no envelope yet."""
 
 
@@ -152,15 +145,11 @@ def _ordered(view: View, row: Record, number: str) -> Record | None:
 
 
 def _warehouse_order(view: View, key: Key, lane: str) -> warehouse_order.WarehouseOrderState:
-    stored = _stored(view, key, lane)
-    model = warehouse_order.WarehouseOrderState
-    return model.model_validate_json(stored) if stored else model()
+    return _state(view, warehouse_order.WarehouseOrderState, key, lane)
 
 
-def _stored(view: View, key: Key, lane: str) -> str | None:
-    mine = (flow.c.kind == key[0], flow.c.key == key[1], flow.c.lane == lane)
-    found: str | None = view.scalar(select(flow.c.state).where(*mine))
-    return found
+def _state(view: View, model: type[FlowStateOf], key: Key, lane: str) -> FlowStateOf:
+    return states(view, model, {(*key, lane)}).get((*key, lane)) or model()
 
 
 def _counted(view: View, row: Record) -> Counted | None:
@@ -174,8 +163,7 @@ def _counted(view: View, row: Record) -> Counted | None:
     if not facts or state.released is None:
         return None
     kind, name = state.released["order"]
-    stored = _stored(view, (kind, name), row.lane)
-    of_order = order.OrderState.model_validate_json(stored) if stored else order.OrderState()
+    of_order = _state(view, order.OrderState, (kind, name), row.lane)
     return Counted(key, facts[0], state, (kind, name), of_order)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, tuple_, update
 
 from gateway.flows import advice, order, returns, stock, warehouse_order
 from gateway.flows.commands import Ask, Call, Command, Compose, Release, Settle
@@ -28,7 +28,7 @@ from gateway.pipeline.compose import Composed, Wanted, compose
 from gateway.pipeline.house import House
 from gateway.store import events, work_items
 from gateway.store.among import among
-from gateway.store.engine import Record, Tx
+from gateway.store.engine import Record, Tx, View
 from gateway.store.ids import take
 from gateway.store.schema import delivery, delivery_document, flow
 
@@ -204,6 +204,15 @@ def _state(model: type[FlowStateOf], stored: str | None) -> FlowStateOf:
 @cache
 def _at_first(model: type[FlowStateOf]) -> FlowStateOf:
     return model()
+
+
+FlowKey = tuple[str, str, str]  # kind, key, lane
+
+
+def states(view: View, model: type[FlowStateOf], wanted: Collection[FlowKey]) -> dict[FlowKey, FlowStateOf]:
+    """How flows of one kind stand, of those that have begun; nothing is locked."""
+    rows = view.all(select(flow).where(tuple_(flow.c.kind, flow.c.key, flow.c.lane).in_(sorted(wanted))))
+    return {(row.kind, row.key, row.lane): model.model_validate_json(row.state) for row in rows}
 
 
 def _decide(

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from gateway.flows import warehouse_order
 from gateway.pipeline import again, matching
 from gateway.pipeline.house import at_desk
 from gateway.pipeline.preview import Preview
-from gateway.pipeline.route import Fact, happen
+from gateway.pipeline.route import Fact, happen, states
 from gateway.store import work_items
 from gateway.store.engine import Store, Tx, View
-from gateway.store.schema import flow, work_item
+from gateway.store.schema import work_item
 
 SHORT, UNMATCHED = "shipped-short", "advice-unmatched"
 CODES = (SHORT, UNMATCHED)
@@ -64,8 +64,8 @@ def decide(store: Store, item: Any, asked: Mapping[str, Any], means: str, *, by:
 
 def _decided(tx: Tx, item: Any, asked: Mapping[str, Any], word: str, n: Decimal, by: str) -> Fact:
     kind, key = asked["flow"]
-    mine = select(flow.c.state).where(flow.c.kind == kind, flow.c.key == key, flow.c.lane == item.lane)
-    state = warehouse_order.WarehouseOrderState.model_validate_json(tx.scalar(mine))
+    mine = (kind, key, item.lane)
+    state = states(tx, warehouse_order.WarehouseOrderState, {mine})[mine]
     assert state.released is not None
     order_kind, order_key = state.released["order"]
     data = {"id": f"W-{item.id}", "line": asked["line"], "quantity": str(n), "decision": word, "by": by}

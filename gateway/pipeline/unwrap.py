@@ -26,7 +26,6 @@ from gateway.formats.detect import SNIFF, Format, detect
 from gateway.formats.finding import FormatError, Severity
 from gateway.formats.x12.acknowledge import SetOutcome
 from gateway.formats.x12.answers import ANSWERING
-from gateway.formats.x12.codes import Code
 from gateway.formats.x12.frames import (
     Acknowledged,
     GroupClosed,
@@ -43,7 +42,7 @@ from gateway.formats.x12.separators import Separators
 from gateway.formats.x12.splitting import set_of
 from gateway.formats.x12.tolerance import STANDARD
 from gateway.lifecycle import InterchangeStatus, TransmissionStatus
-from gateway.pipeline import files, release
+from gateway.pipeline import files, release, skipped
 from gateway.pipeline.alert import Alert
 from gateway.pipeline.house import House
 from gateway.pipeline.staging import Group, Interchange, Line, Portion, Staged, Terms, Turn, as_json, findings_of
@@ -56,16 +55,6 @@ log = logging.getLogger(__name__)
 PORTION = 400  # documents, or interchanges, a commit: the write lock is held for some 80 ms
 HELD = 25
 """Portions that wait in memory for the trailer of their interchange, some 60 MB; a larger interchange is staged."""
-
-
-NO_HEADER = (
-    "no ISA segment with its 16 elements begins it",
-    "Ask for this interchange again, with its header as the standard has it; there is nothing to undo.",
-)
-NOT_CARRIED = (
-    "it is EDIFACT, which is not carried on to our systems",
-    "Enter what is in it by hand (`gateway inspect` shows it), and agree with them on X12 or a file a map reads.",
-)
 
 
 class LeaseLost(Exception):
@@ -282,29 +271,7 @@ class _Reading:
                 if self.current is not None:
                     self.portion.answers.append((self.current, frame.ta1))
             case Skipped():
-                self._skipped(frame)
-
-    def _skipped(self, frame: Skipped) -> None:
-        """What stands between interchanges is noise, unless documents are in it: they are asked for again."""
-        kind = detect(frame.data.encode()).format
-        bare = kind is Format.X12 and not frame.data.lstrip().startswith("IEA")  # groups or sets without an ISA
-        if kind is Format.EDIFACT:
-            reason, remedy = NOT_CARRIED
-        elif bare or frame.finding.code == Code.INTERCHANGE_HEADER_INVALID:
-            reason, remedy = NO_HEADER
-        else:
-            return
-        row = self.row
-        self.portion.alerts.append(
-            Alert(
-                "interchange-unreadable",
-                row.lane,
-                f"transmission:{row.id}:{frame.offset}:unreadable",
-                {"partner": f"connection {row.connection}", "reason": reason, "remedy": remedy},
-                f"Transmission T-{row.id}, from byte {frame.offset:,} on",
-                ("transmission", row.id),
-            )
-        )
+                self.portion.alerts += skipped.alerts(self.row, frame)
 
     def _open(self, frame: InterchangeOpened) -> None:
         self.found = True

@@ -288,7 +288,6 @@ def _receive(tx: Tx, given: Sequence[_Given]) -> None:
     if not fresh:
         return
     receipts = receive(tx, [_arrival(tx, *each) for each in zip(fresh, hashes, strict=True)])
-    tx.wake("unwrap")
     rows = [
         _row(
             one.login,

@@ -366,9 +366,11 @@ timer = Table(
 
 # --- what we owe ----------------------------------------------------------------------------------
 
-ASTRAY = "status IN ('dead', 'rejected', 'skipped')"
-"""Deliveries that did not arrive: none on its way is among them, so finding them costs the road nothing. A query that
-looks for one of these says this too, for the planner knows no other way that it may use their index."""
+ASTRAY = ("dead", "rejected", "skipped")
+"""Deliveries that did not arrive: none on its way is among them, so finding them costs the road nothing."""
+
+IS_ASTRAY = f"status IN {ASTRAY}"
+"""A query that looks for one of these says this too, for the planner knows no other way that it may use their index."""
 
 delivery = Table(
     "delivery",
@@ -394,7 +396,7 @@ delivery = Table(
     _partial("ix_delivery_key", "target", "ordering_key", "id", where="stage IS NOT NULL AND ordering_key IS NOT NULL"),
     _partial("ix_delivery_blocked_by", "blocked_by", where="blocked_by IS NOT NULL"),
     _partial("ix_delivery_leased", "target", "lease_until", where="lease_until IS NOT NULL"),
-    _partial("ix_delivery_astray", "lane", "status", "id", where=ASTRAY),
+    _partial("ix_delivery_astray", "lane", "status", "id", where=IS_ASTRAY),
     _partial("ix_delivery_payload_id", "payload_id", where="payload_id IS NOT NULL"),
     UniqueConstraint("target", "idempotency_key"),
     Index(None, "correlation_id"),

@@ -21,7 +21,7 @@ from gateway.pipeline import (
     wrap,
     write,
 )
-from gateway.pipeline.alert import Alert, raise_alerts
+from gateway.pipeline.alert import LETTERS, Alert, raise_alerts
 from gateway.pipeline.ends import ReceiptOwed, TryAgain
 from gateway.pipeline.house import House
 from gateway.store import schema
@@ -108,7 +108,6 @@ def stages(house: House) -> list[Stage]:
     ]
 
 
-LETTERS = {"transmission": "T", "document": "D", "delivery": "L", "timer": "timer"}
 TABLES = {
     "unwrap": "transmission",
     "settle": "transmission",
@@ -126,7 +125,7 @@ UNATTENDED = frozenset({deadlines.STAGE, deliver.FETCH})
 def _give_up(stage: str, tx: Tx, row: Record, error: str) -> Mapping[str, Any]:
     """Our own code failed on this row again and again: a person is told, and the row keeps its stage."""
     table = TABLES.get(stage, "document")
-    name = f"{LETTERS[table]}-{row.id}"
+    name = f"{LETTERS.get(table, table)}-{row.id}"
     remedy = f"Run it again after an upgrade (`gateway reprocess {name}`)."
     again: Mapping[str, Any] = {"status": DocumentStatus(row.status)} if table == "document" else {}
     if stage in UNATTENDED:
